@@ -1,0 +1,1 @@
+"""Original exceptions, request IDs and traces for AutoGen."""
