@@ -1,0 +1,1 @@
+"""Facts, names, identities, settings and the one guard; standard library only."""

@@ -1,0 +1,1 @@
+"""Reading telemetry back."""

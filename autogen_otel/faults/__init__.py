@@ -1,0 +1,1 @@
+"""An exception becomes data."""

@@ -1,0 +1,1 @@
+"""What happens around host code, and who is told."""

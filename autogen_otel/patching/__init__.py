@@ -1,0 +1,1 @@
+"""Attaching to foreign code, and taking it back."""

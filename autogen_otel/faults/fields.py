@@ -1,0 +1,82 @@
+"""What the class of an exception tells beside its text: HTTP status, retry-after, the provider's request ID."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from autogen_otel.core import names
+from autogen_otel.faults.redact import redact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PERMANENT: Final = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 413, 415, 422})
+_TRANSIENT_NAMES: Final = frozenset(
+    {
+        "APIConnectionError",
+        "APITimeoutError",
+        "ConnectError",
+        "ConnectTimeout",
+        "PoolTimeout",
+        "ReadError",
+        "ReadTimeout",
+        "RemoteProtocolError",
+        "WriteError",
+        "WriteTimeout",
+    }
+)
+_QUOTA: Final = "insufficient_quota"
+
+
+def fields_of(error: BaseException) -> dict[str, Any]:
+    """Return span attributes that the exception itself carries.
+
+    Works for every client that keeps the response on its exceptions as openai does (`status_code`, `response.headers`,
+    `request_id`, `code`), which anthropic, mistralai, groq, together and httpx's `HTTPStatusError` do too.
+    """
+    found: dict[str, Any] = {}
+    response = getattr(error, "response", None)
+    status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
+    if isinstance(status, int):
+        found[names.HTTP_STATUS] = status
+    headers = getattr(response, "headers", None)
+    provider_id = getattr(error, "request_id", None) or _header(headers, "x-request-id")
+    if isinstance(provider_id, str):
+        found[names.PROVIDER_REQUEST_ID] = redact(provider_id, 128)
+    retry_after = _header(headers, "retry-after")
+    if retry_after is not None:
+        found[names.RETRY_AFTER] = redact(retry_after, 64)
+    retries = _header(getattr(getattr(response, "request", None), "headers", None), "x-stainless-retry-count")
+    if retries is not None and retries.isdigit():
+        found[names.MODEL_ATTEMPTS] = int(retries) + 1
+    code = getattr(error, "code", None)
+    if isinstance(code, str):
+        found[names.PROVIDER_ERROR_CODE] = redact(code, 64)
+    return found
+
+
+def is_transient(error: BaseException, fields: Mapping[str, Any]) -> bool | None:
+    """Tell whether the same call may succeed later; None where nothing says so.
+
+    A 429 for an exhausted quota is permanent. An exception that Python itself raises for a programming or data error
+    (KeyError, TypeError, ...) is deterministic: trying again never helps.
+    """
+    if fields.get(names.PROVIDER_ERROR_CODE) == _QUOTA:
+        return False
+    status = fields.get(names.HTTP_STATUS)
+    if status is not None:
+        return status not in _PERMANENT
+    if isinstance(error, (TimeoutError, ConnectionError, asyncio.TimeoutError)):
+        return True
+    if any(cls.__name__ in _TRANSIENT_NAMES for cls in type(error).__mro__):
+        return True
+    if isinstance(error, (LookupError, TypeError, AttributeError, NameError, ArithmeticError, AssertionError)):
+        return False
+    return None
+
+
+def _header(headers: Any, name: str) -> str | None:
+    get = getattr(headers, "get", None)
+    value = get(name) if callable(get) else None
+    return value if isinstance(value, str) else None

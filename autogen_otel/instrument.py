@@ -1,0 +1,117 @@
+"""`instrument()`: the only place that knows all the parts."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from autogen_otel.core.guard import guard
+from autogen_otel.core.settings import Settings
+from autogen_otel.instrumentation import ADAPTERS
+from autogen_otel.instrumentation import httpx as httpx_attempts
+from autogen_otel.instrumentation.llm_tracers import traced_elsewhere
+from autogen_otel.operations.listeners import Listener, listeners
+from autogen_otel.patching.patches import Patches
+from autogen_otel.telemetry.http import HttpSpans
+from autogen_otel.telemetry.logs import Logs
+from autogen_otel.telemetry.metrics import Metrics
+from autogen_otel.telemetry.providers import Providers
+from autogen_otel.telemetry.spans import Spans
+
+if TYPE_CHECKING:
+    from autogen_otel.patching.patch import Patch, Status
+
+_lock = threading.Lock()
+_active: Instrumentation | None = None
+
+
+class Instrumentation:
+    """What one `instrument()` has set up.
+
+    Attributes:
+        settings: The settings in force.
+        providers: Where spans, metrics and logs go.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.providers = Providers(settings, _version())
+        self._patches = Patches()
+        self._http = HttpSpans(self.providers.tracer_provider, settings.without)
+        self._listeners: list[Listener] = []
+
+    def start(self) -> None:
+        """Apply the patches and begin to listen."""
+        spans = Spans(self.providers.tracer, traced_elsewhere)
+        self._listeners = [
+            spans,
+            Metrics(self.providers.meter, traced_elsewhere),
+            Logs(self.providers.logger, self.settings, spans),
+        ]
+        for listener in self._listeners:
+            listeners.add(listener)
+        for adapter in ADAPTERS:
+            guard.call(self._apply, adapter)
+        self._patches.apply(httpx_attempts.PATCHES)
+        guard.call(self._http.instrument)
+        atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Take everything back and send what is queued; ends within `settings.shutdown_seconds`."""
+        atexit.unregister(self.stop)
+        self._patches.undo()
+        guard.call(self._http.uninstrument)
+        for listener in self._listeners:
+            listeners.remove(listener)
+            guard.call(listener.close)
+        guard.call(self.providers.shutdown)
+
+    def flush(self) -> None:
+        """Send what is queued now, as far as it goes through our own providers."""
+        self.providers.flush()
+
+    def status(self) -> list[tuple[Patch, Status]]:
+        """Return each patch with what became of it."""
+        return self._patches.status()
+
+    def _apply(self, adapter: Any) -> None:
+        self._patches.apply(adapter.patches(self._patches))
+
+
+def instrument(settings: Settings | None = None) -> Instrumentation:
+    """Record every request of AutoGen: request ID, agent, tool and the original exception, on spans and log lines.
+
+    Call it once, at the start of the program, before or after agents are made. Calling it again changes nothing. What
+    the application has set up (TracerProvider, MeterProvider, structlog, logging) is used and not replaced.
+
+    Args:
+        settings: Instead of those that the environment asks for.
+
+    Returns:
+        What was set up; `uninstrument()` takes it back.
+    """
+    global _active  # noqa: PLW0603 - a process is instrumented or it is not
+    with _lock:
+        if _active is None:
+            _active = Instrumentation(settings or Settings.from_env())
+            if not _active.settings.disabled:
+                _active.start()
+        return _active
+
+
+def uninstrument() -> None:
+    """Leave everything as it was before `instrument()`: the very objects, and no listener."""
+    global _active
+    with _lock:
+        active, _active = _active, None
+    if active is not None:
+        active.stop()
+
+
+def _version() -> str:
+    try:
+        return version("autogen-otel")
+    except PackageNotFoundError:
+        return "0"

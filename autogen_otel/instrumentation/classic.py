@@ -1,0 +1,221 @@
+"""Classic AutoGen (`import autogen`): pyautogen 0.2 to 0.9, ag2 and autogen below 1.
+
+Each place is patched on the class, so that agents made before and after are covered alike. What AutoGen stores as a
+function object in an agent (its reply functions) is left alone: a patch of the class would not reach agents that exist.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from autogen_otel.core import names
+from autogen_otel.core.facts import FaultKind, Kind
+from autogen_otel.core.guard import guard
+from autogen_otel.core.ids import serials
+from autogen_otel.instrumentation.adapter import Adapter
+from autogen_otel.instrumentation.classic_code import CodeExecutors, close_legacy_code, open_code
+from autogen_otel.instrumentation.classic_models import ModelCalls
+from autogen_otel.instrumentation.operations import operation
+from autogen_otel.instrumentation.threads import carrying
+from autogen_otel.instrumentation.tools import ObservedTools
+from autogen_otel.operations.carry import carry
+from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation, uncancellable
+from autogen_otel.patching.patch import Patch, Switch, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from autogen_otel.patching.patches import Patches
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+
+_CONVERSABLE: Final = "autogen.agentchat.conversable_agent"
+_agents: Final = serials()
+
+
+# Chats
+
+
+def _open_chat(sender: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
+    recipient = args[0] if args else kwargs.get("recipient")
+    name = f"{sender.name} -> {getattr(recipient, 'name', '?')}"
+    return open_operation(Kind.WORKFLOW, name, attributes={names.WORKFLOW_NAME: name})
+
+
+def _open_chats(_: Any, args: Args, kwargs: Kwargs) -> OpenOperation | None:  # noqa: ARG001
+    """Open one workflow for a queue of chats, at the outermost of the functions that lead there."""
+    current = current_operation()
+    if current is not None and current.fact.name == "initiate_chats":
+        return None
+    return open_operation(Kind.WORKFLOW, "initiate_chats", attributes={names.WORKFLOW_NAME: "initiate_chats"})
+
+
+# Replies
+
+
+def _open_reply(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
+    return open_operation(
+        Kind.AGENT, agent.name, agent=agent.name, attributes={names.AGENT_INSTANCE: _agents.of(agent)}
+    )
+
+
+def _open_speaker(group: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
+    return open_operation(Kind.SPEAKER, Kind.SPEAKER.value)
+
+
+def _open_input(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
+    return open_operation(Kind.INPUT, agent.name, agent=agent.name)
+
+
+# Tools
+
+
+def _tool_name(args: Args, kwargs: Kwargs) -> tuple[str, dict[str, Any]]:
+    call = args[0] if args else kwargs["func_call"]
+    return str(call.get("name", "")), call
+
+
+def _open_tool(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
+    name, call = _tool_name(args, kwargs)
+    call_id = args[1] if len(args) > 1 else kwargs.get("call_id")
+    attributes: dict[str, Any] = {names.TOOL_TYPE: "function"}
+    if isinstance(call_id, str):
+        attributes[names.TOOL_CALL_ID] = call_id
+    if name not in agent._function_map:
+        attributes[names.TOOL_KNOWN] = False
+    operation = open_operation(Kind.TOOL, name, agent=agent.name, tool=name, attributes=attributes)
+    arguments = call.get("arguments", "{}")
+    if isinstance(arguments, str) and not arguments.lstrip().startswith("{"):
+        # Valid JSON that is no object (null, a list) makes AutoGen itself raise.
+        operation.fault_kind = FaultKind.BAD_ARGUMENTS
+    return operation
+
+
+def _close_tool(operation: OpenOperation, result: Any) -> None:
+    """Tell the failures apart for which AutoGen never made an exception, or ate it before it reached a tool."""
+    succeeded, answer = result
+    if succeeded or operation.fault is not None:
+        return
+    text = str(answer.get("content", ""))
+    if operation.fact.attributes.get(names.TOOL_KNOWN, True):
+        operation.report(FaultKind.BAD_ARGUMENTS, "json.decoder.JSONDecodeError", text.removeprefix("Error: "))
+    else:
+        operation.report(FaultKind.UNKNOWN_TOOL, FaultKind.UNKNOWN_TOOL.value, text.removeprefix("Error: "))
+
+
+# Threads of AutoGen's
+
+
+def _keep_cause(_: Any, switch: Switch) -> Callable[..., Any]:
+    """Give `KeyError('value')` the exception that caused it.
+
+    `_run_async_in_thread` runs a coroutine in a thread and reads its result from a dict. When the coroutine raises, the
+    thread dies and the dict stays empty.
+    """
+
+    def run(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
+        if not switch.on:
+            return wrapped(*args, **kwargs)
+        raised: list[BaseException] = []
+        try:
+            return wrapped(_watched(args[0] if args else kwargs["coro"], raised))
+        except KeyError as error:
+            if raised and error.__cause__ is None:
+                error.__cause__ = raised[0]
+            raise
+
+    return run
+
+
+async def _watched(awaitable: Awaitable[Any], raised: list[BaseException]) -> Any:
+    uncancellable.set(True)
+    try:
+        return await awaitable
+    except BaseException as error:
+        raised.append(error)
+        raise
+
+
+def _carry_iterator(_: Any, switch: Switch) -> Callable[..., Any]:
+    """Let the thread behind `run_iter` work in the context in which `run_iter` was called, not the reader's."""
+
+    def init(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> None:
+        wrapped(*args, **kwargs)
+        if switch.on:
+            guard.call(_carry_start, instance)
+
+    return init
+
+
+def _carry_start(response: Any) -> None:
+    response._start_thread_func = carry(response._start_thread_func)
+
+
+def _patches(patches: Patches) -> tuple[Patch, ...]:
+    tools = ObservedTools(lambda agent: agent._function_map)
+    executors = CodeExecutors(patches)
+    patches.on_undo(tools.restore)
+
+    def open_reply(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
+        executors.weave(getattr(agent, "_code_executor", None))
+        return _open_reply(agent, args, kwargs)
+
+    def open_tool(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
+        opened = _open_tool(agent, args, kwargs)
+        tools.observe(agent, opened.fact.name)
+        return opened
+
+    def agent(method: str, replace: Any, why: str, *, optional: bool = False) -> Patch:
+        return Patch(_CONVERSABLE, f"ConversableAgent.{method}", replace, why, optional)
+
+    chat, chats = operation(_open_chat), operation(_open_chats)
+    reply, tool = operation(open_reply), operation(open_tool, _close_tool)
+    ask, speaker = operation(_open_input), operation(_open_speaker)
+    return (
+        agent("initiate_chat", chat, "a chat; runs below the except clauses that swallow its failure"),
+        agent("a_initiate_chat", chat, "the same, async"),
+        agent("initiate_chats", chats, "a queue of chats is one workflow"),
+        agent("a_initiate_chats", chats, "the same, async"),
+        *(
+            Patch(module, name, chats, "the same, called as a function", optional=True)
+            for module in ("autogen", "autogen.agentchat", "autogen.agentchat.chat")
+            for name in ("initiate_chats", "a_initiate_chats")
+        ),
+        agent("generate_reply", reply, "an agent's turn"),
+        agent("a_generate_reply", reply, "the same, async"),
+        agent("execute_function", tool, "every tool call that a model asks for; AutoGen catches the exception inside"),
+        agent("a_execute_function", tool, "the same, async"),
+        agent("get_human_input", ask, "the time a human takes is not the agent's"),
+        agent("a_get_human_input", ask, "the same, async"),
+        agent("execute_code_blocks", operation(open_code, close_legacy_code), "code run without an executor object"),
+        agent("_run_async_in_thread", wrap(_keep_cause), "turns any exception into KeyError('value')", optional=True),
+        Patch("autogen.agentchat.groupchat", "GroupChat.select_speaker", speaker, "who speaks next"),
+        Patch("autogen.agentchat.groupchat", "GroupChat.a_select_speaker", speaker, "the same, async"),
+        Patch("autogen.oai.client", "OpenAIWrapper.create", ModelCalls(patches).replace, "which clients are called"),
+        carrying(_CONVERSABLE, "asyncio", "an async reply calls the model in an executor, with an empty context"),
+        carrying(_CONVERSABLE, "threading", "run() and async tools of sync chats have a thread", optional=True),
+        *(
+            carrying(module, name, "work in a thread of its own", optional=True)
+            for module, name in (
+                ("autogen.agentchat.group.multi_agent_chat", "threading"),
+                ("autogen.agentchat.contrib.swarm_agent", "threading"),
+                ("autogen.oai.openai_responses", "threading"),
+                ("autogen.llm_clients.openai_responses_v2", "threading"),
+                ("autogen.tools.experimental.reliable.reliable", "asyncio"),
+            )
+        ),
+        *(
+            Patch("autogen.io.run_response", f"{name}.__init__", wrap(_carry_iterator), "starts its thread late", True)
+            for name in ("RunIterResponse", "AsyncRunIterResponse")
+        ),
+    )
+
+
+ADAPTER: Final = Adapter(
+    name="classic",
+    module="autogen",
+    distributions=("autogen", "ag2", "pyautogen"),
+    versions="pyautogen 0.2.35 to 0.9, autogen and ag2 0.9 to 0.14",
+    patches=_patches,
+)

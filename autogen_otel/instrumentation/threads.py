@@ -1,0 +1,107 @@
+"""Taking the request along where the host opens a thread or hands work to an executor.
+
+The host's module gets a look-alike of `threading` or `asyncio` under the same name. That reaches functions that were
+captured long ago (AutoGen keeps its reply functions in a list from the agent's construction on), for they look the name
+up when they run; and it reaches nothing outside that module.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+
+from autogen_otel.core.facts import Kind
+from autogen_otel.core.guard import guard
+from autogen_otel.faults.marks import recorded_fault
+from autogen_otel.operations.carry import carry
+from autogen_otel.operations.operation import current_operation, open_operation
+from autogen_otel.patching.patch import Patch, Switch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Proxy = wrapt.ObjectProxy[Any]
+else:
+    # wrapt 1 knows no type parameters.
+    Proxy = wrapt.ObjectProxy
+
+
+class CarryingThread(threading.Thread):
+    """A thread that runs in the context in which it was made."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._run_carried = guard.call(carry, self._run) or self._run
+
+    def run(self) -> None:
+        """Run the target in that context."""
+        self._run_carried()
+
+    def _run(self) -> None:
+        started_ns = time.time_ns()
+        try:
+            super().run()
+        except BaseException as error:
+            # It ends in threading.excepthook, and whoever waits for this thread is told nothing.
+            guard.call(_record_escaped, error, started_ns)
+            raise
+
+
+def _record_escaped(error: BaseException, started_ns: int) -> None:
+    """Record an exception that ends a thread of the host's, unless an operation inside has done so."""
+    operation = current_operation()
+    if operation is None or recorded_fault(error, operation.fact.request_id) is None:
+        open_operation(Kind.WORKFLOW, "background thread", started_ns=started_ns).fail(error)
+
+
+class _Threading(Proxy):
+    """The module `threading` whose `Thread` carries the context."""
+
+    def __init__(self, module: Any, switch: Switch) -> None:
+        super().__init__(module)
+        self._self_switch = switch
+
+    @property
+    def Thread(self) -> type[threading.Thread]:  # noqa: N802 - the name it stands for
+        return CarryingThread if self._self_switch.on else self.__wrapped__.Thread  # type: ignore[no-any-return]
+
+
+class _Loop(Proxy):
+    """An event loop whose executors carry the context."""
+
+    def run_in_executor(self, executor: Any, function: Callable[..., Any], *args: Any) -> Any:
+        carried = guard.call(carry, function) or function
+        return self.__wrapped__.run_in_executor(executor, carried, *args)
+
+
+class _Asyncio(Proxy):
+    """The module `asyncio` whose loops are such loops."""
+
+    def __init__(self, module: Any, switch: Switch) -> None:
+        super().__init__(module)
+        self._self_switch = switch
+
+    def get_event_loop(self) -> Any:
+        return self._loop(self.__wrapped__.get_event_loop())
+
+    def get_running_loop(self) -> Any:
+        return self._loop(self.__wrapped__.get_running_loop())
+
+    def _loop(self, loop: Any) -> Any:
+        return _Loop(loop) if self._self_switch.on else loop
+
+
+def carrying(module: str, name: str, why: str, *, optional: bool = False) -> Patch:
+    """Return the patch that makes `threading` or `asyncio`, as the host's module knows it, carry the context.
+
+    Args:
+        module: The host's module.
+        name: `threading` or `asyncio`.
+        why: What would be lost otherwise.
+        optional: Whether some supported versions do not have it.
+    """
+    proxy = {"threading": _Threading, "asyncio": _Asyncio}[name]
+    return Patch(module, name, proxy, why, optional)

@@ -1,0 +1,105 @@
+"""Seeing the exception of a tool at the tool function itself, where AutoGen has not made a text of it yet."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import wrapt
+
+from autogen_otel.core.facts import FaultKind, Kind
+from autogen_otel.core.guard import guard
+from autogen_otel.operations.operation import OpenOperation, current_operation
+from autogen_otel.patching.patch import Switch
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import CodeType
+
+
+class ObservedTool(wrapt.FunctionWrapper):  # type: ignore[misc]
+    """A tool function that records what it raises in the tool call that is current.
+
+    It stays in the place of the function for as long as the agent lives, so it does nothing outside a tool call and
+    nothing once its switch is off.
+    """
+
+    def __init__(self, function: Callable[..., Any], switch: Switch) -> None:
+        code = getattr(inspect.unwrap(function), "__code__", None)
+
+        def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ARG001
+            operation = current_operation()
+            if operation is None or operation.fact.kind is not Kind.TOOL or not switch.on:
+                return wrapped(*args, **kwargs)
+            try:
+                result = wrapped(*args, **kwargs)
+            except BaseException as error:
+                guard.call(_caught, operation, error, code)
+                raise
+            # Coroutine functions, objects with an async __call__ and plain functions that return an awaitable alike.
+            if hasattr(type(result), "__await__"):
+                return _watch(result, operation, code)
+            return result
+
+        super().__init__(function, call)
+
+
+class ObservedTools:
+    """Puts an observed function in the place of each tool when it is called first, and the tool back in the end.
+
+    Not when it is registered: agents fill their map of functions in half a dozen ways, some of them by assignment.
+
+    Args:
+        functions_of: Returns an agent's map of functions.
+    """
+
+    def __init__(self, functions_of: Callable[[Any], dict[str, Any]]) -> None:
+        self._functions_of = functions_of
+        self._switch = Switch()
+        # Names, not functions: a function may refer to its agent and would keep it alive.
+        self._observed: weakref.WeakKeyDictionary[Any, set[str]] = weakref.WeakKeyDictionary()
+
+    def observe(self, agent: Any, name: str) -> None:
+        """Observe one tool of an agent."""
+        functions = self._functions_of(agent)
+        function = functions.get(name)
+        if callable(function) and not isinstance(function, ObservedTool):
+            functions[name] = ObservedTool(function, self._switch)
+            self._observed.setdefault(agent, set()).add(name)
+
+    def restore(self) -> None:
+        """Put every tool back; whoever holds an observed one finds it silent."""
+        self._switch.on = False
+        for agent, observed in list(self._observed.items()):
+            functions = self._functions_of(agent)
+            for name in observed:
+                function = functions.get(name)
+                if isinstance(function, ObservedTool):
+                    functions[name] = function.__wrapped__
+
+
+async def _watch(awaitable: Awaitable[Any], operation: OpenOperation, code: CodeType | None) -> Any:
+    try:
+        return await awaitable
+    except BaseException as error:
+        guard.call(_caught, operation, error, code)
+        raise
+
+
+def _caught(operation: OpenOperation, error: BaseException, code: CodeType | None) -> None:
+    if not _entered(error, code):
+        operation.fault_kind = FaultKind.BAD_ARGUMENTS
+    operation.catch(error)
+
+
+def _entered(error: BaseException, code: CodeType | None) -> bool:
+    """Tell whether the tool's own code ran; if not, the model's arguments did not fit its signature."""
+    if code is None or not (isinstance(error, TypeError) or type(error).__name__ == "ValidationError"):
+        return True
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code is code:
+            return True
+        traceback = traceback.tb_next
+    return False

@@ -1,0 +1,92 @@
+"""Who is told what happens."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from autogen_otel.core.guard import FAILED, guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autogen_otel.core.facts import Fault, Finished, Operation, Settled
+
+_log = logging.getLogger("autogen_otel")
+
+
+class Listener:
+    """Hears facts. Every method is optional; one that is not overridden is never called and costs nothing."""
+
+    def started(self, operation: Operation) -> None:
+        """Hear that an operation started."""
+
+    def finished(self, end: Finished) -> None:
+        """Hear that an operation ended."""
+
+    def faulted(self, operation: Operation, fault: Fault) -> None:
+        """Hear of an exception as soon as it is caught, in the operation in which it was raised."""
+
+    def settled(self, fact: Settled) -> None:
+        """Hear whether AutoGen answered on after a fault, or the application saw an exception."""
+
+    def enter(self, operation: Operation) -> Any:
+        """Be current while a slice of the host's code runs; the answer is handed to `leave`."""
+
+    def leave(self, token: Any) -> None:
+        """Be current no longer."""
+
+    def close(self) -> None:
+        """Give back what was taken, after the last fact."""
+
+
+class Listeners:
+    """The listeners, sorted by what they listen to.
+
+    A listener that raises is removed, named in one log line, and the rest still hear.
+    """
+
+    def __init__(self) -> None:
+        self._all: tuple[Listener, ...] = ()
+        self._sort()
+
+    def add(self, listener: Listener) -> None:
+        """Tell a listener from now on; telling it twice is once."""
+        if listener not in self._all:
+            self._all = (*self._all, listener)
+            self._sort()
+
+    def remove(self, listener: Listener) -> None:
+        """Tell a listener no more; one that is not there is ignored."""
+        self._all = tuple(other for other in self._all if other is not listener)
+        self._sort()
+
+    def _sort(self) -> None:
+        def overriding(name: str) -> tuple[Listener, ...]:
+            default = getattr(Listener, name)
+            return tuple(one for one in self._all if getattr(type(one), name) is not default)
+
+        self.started: tuple[tuple[Listener, Callable[[Operation], None]], ...] = tuple(
+            (one, one.started) for one in overriding("started")
+        )
+        self.finished: tuple[tuple[Listener, Callable[[Finished], None]], ...] = tuple(
+            (one, one.finished) for one in overriding("finished")
+        )
+        self.faulted = tuple((one, one.faulted) for one in overriding("faulted"))
+        self.settled = tuple((one, one.settled) for one in overriding("settled"))
+        self.ambients = overriding("enter")
+
+    def tell(self, hooks: tuple[tuple[Listener, Callable[..., None]], ...], *facts: Any) -> None:
+        """Call each of the hooks with the facts; guard each by itself."""
+        for listener, hook in hooks:
+            if guard.call(hook, *facts) is FAILED:
+                self.fuse(listener)
+
+    def fuse(self, listener: Listener) -> None:
+        """Remove a listener that raised and say so once."""
+        if listener in self._all:
+            self.remove(listener)
+            _log.warning("autogen-otel removed its listener %s because it raised", type(listener).__name__)
+
+
+listeners: Final = Listeners()

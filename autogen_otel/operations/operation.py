@@ -1,0 +1,238 @@
+"""The one context manager around host code: what starts here ends here, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import time
+from collections import deque
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakValueDictionary
+
+from autogen_otel.core.facts import Fault, FaultKind, Finished, Kind, Operation, Outcome, Settled
+from autogen_otel.core.ids import next_operation_id, random_hex, serials
+from autogen_otel.faults.capture import capture
+from autogen_otel.faults.capture import report as report_fault
+from autogen_otel.faults.chain import qualified_type, text_of
+from autogen_otel.faults.marks import recorded_fault
+from autogen_otel.operations.listeners import listeners
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from autogen_otel.core.facts import ExceptionData
+
+_current: ContextVar[OpenOperation | None] = ContextVar("autogen_otel_operation", default=None)
+_loops: Final = serials()
+# Looked at only when an exception passes through, to know it again above the place where it was recorded.
+_recent: Final[deque[Fault]] = deque(maxlen=256)
+# The requests of this process that are open. Weak: one that is never ended must not count for ever.
+_requests: Final[WeakValueDictionary[int, OpenOperation]] = WeakValueDictionary()
+# A new agent or chat inside a tool is not that tool's own work.
+_RESET_TOOL: Final = frozenset({Kind.REQUEST, Kind.WORKFLOW, Kind.AGENT})
+# Nobody's failure: the client went away, or a generator was closed.
+_CANCELLATIONS: Final = (asyncio.CancelledError, GeneratorExit)
+# Set where AutoGen runs a coroutine on a loop of its own that nobody can cancel: a CancelledError is an error there.
+uncancellable: Final[ContextVar[bool]] = ContextVar("autogen_otel_uncancellable", default=False)
+
+
+def current_operation() -> OpenOperation | None:
+    """Return the innermost operation that is open in this context."""
+    return _current.get()
+
+
+def open_operation(
+    kind: Kind,
+    name: str,
+    *,
+    agent: str | None = None,
+    tool: str | None = None,
+    request_id: str | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    started_ns: int | None = None,
+) -> OpenOperation:
+    """Open an operation inside the current one and tell the listeners. It is not current until `enter()`.
+
+    Args:
+        kind: What it is.
+        name: Of low cardinality; with the kind it makes the span's name.
+        agent: The agent that acts; the enclosing operation's if not given.
+        tool: The tool that runs; likewise.
+        request_id: Starts a request of that ID. An operation outside any request starts one with an ID of its own.
+        attributes: What is known now; a sampler sees these.
+        started_ns: When it started, in nanoseconds since the epoch, if that is not now.
+    """
+    parent = _current.get()
+    if parent is None:
+        request_id = request_id or random_hex()
+        agent_name, tool_name, parent_id = agent, tool, None
+    else:
+        above = parent.fact
+        request_id = request_id or above.request_id
+        agent_name = agent or above.agent_name
+        tool_name = tool if kind in _RESET_TOOL else tool or above.tool_name
+        parent_id = above.id
+    # Documented, though underscored; get_running_loop() costs an exception outside a loop.
+    loop = asyncio._get_running_loop()
+    fact = Operation(
+        next_operation_id(),
+        kind,
+        name,
+        parent_id,
+        request_id,
+        agent_name,
+        tool_name,
+        started_ns or time.time_ns(),
+        os.getpid(),
+        threading.current_thread().name,
+        None if loop is None else _loops.of(loop),
+        len(_requests) + (parent is None),
+        attributes or {},
+    )
+    opened = OpenOperation(fact, parent)
+    if parent is None:
+        _requests[fact.id] = opened
+    listeners.tell(listeners.started, fact)
+    return opened
+
+
+class OpenOperation:
+    """An operation that has started and not ended.
+
+    Attributes:
+        fact: What was told when it started.
+        parent: The operation that encloses it.
+        attributes: What becomes known on the way; told when it ends.
+        escaped: Faults that came up from below and are not settled: nobody knows yet whether AutoGen answers on.
+        fault_kind: What an exception here means, as far as the adapter can tell beforehand.
+        fault: The fault that was caught here though the host's call may return normally.
+        unrecovered: Of a request: the fault with which its last chat ended, if the application caught that exception.
+        closed: Whether it has ended.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_tokens",
+        "attributes",
+        "closed",
+        "escaped",
+        "fact",
+        "fault",
+        "fault_kind",
+        "parent",
+        "unrecovered",
+    )
+
+    def __init__(self, fact: Operation, parent: OpenOperation | None) -> None:
+        self.fact = fact
+        self.parent = parent
+        self.attributes: dict[str, Any] = {}
+        self.escaped: list[Fault] = []
+        self.fault_kind = FaultKind.RAISED
+        self.fault: Fault | None = None
+        self.unrecovered: Fault | None = None
+        self.closed = False
+        self._tokens: list[tuple[Any, Any]] | None = None
+
+    def enter(self) -> None:
+        """Be the current operation for the code that runs next in this context."""
+        _current.set(self)
+        self._tokens = [(ambient, ambient.enter(self.fact)) for ambient in listeners.ambients]
+
+    def leave(self) -> None:
+        """Be current no longer.
+
+        The garbage collector may close a coroutine in a context in which another request is current; there nothing
+        is touched.
+        """
+        if _current.get() is self:
+            _current.set(self.parent)
+        tokens, self._tokens = self._tokens, None
+        for ambient, token in tokens or ():
+            ambient.leave(token)
+
+    def catch(self, error: BaseException) -> None:
+        """Record an exception here and now that AutoGen is about to turn into text."""
+        if self.fault is None and not _is_cancellation(error):
+            self.fault = self._known(error) or self._record(capture(error, self.fact, self.fault_kind))
+
+    def report(self, kind: FaultKind, type_: str, message: str, chain: tuple[ExceptionData, ...] = ()) -> None:
+        """Record a fault for which there is no exception object: an unknown tool, code that exited with an error."""
+        if self.fault is None:
+            self.fault = self._record(report_fault(self.fact, kind, type_, message, chain))
+
+    def answered(self) -> None:
+        """Settle what failed below so far: the host went on and got an answer in another way."""
+        self._settle_below(None)
+
+    def finish(self) -> None:
+        """End it after the host's call returned. Faults that came up to here were answered: they are masked."""
+        if self.closed:
+            return
+        self._settle_below(None)
+        fault = self.fault
+        if fault is not None:
+            listeners.tell(listeners.settled, Settled(self.fact, fault, True))
+        elif self.unrecovered is not None:
+            # The application caught what AutoGen raised and no later chat went well: the request has failed.
+            fault = self.unrecovered
+        if fault is not None:
+            self._end(Outcome.ERROR, fault.type, fault.message, fault)
+            return
+        if self.parent is not None:
+            self.parent.unrecovered = None
+        self._end(Outcome.OK, None, None, None)
+
+    def fail(self, error: BaseException) -> None:
+        """End it after the host's call raised. The caller re-raises."""
+        if self.closed:
+            return
+        if _is_cancellation(error):
+            self._settle_below(None)
+            self._end(Outcome.CANCELLED, qualified_type(error), None, None)
+            return
+        fault = self._known(error) or self._record(capture(error, self.fact, self.fault_kind))
+        self._settle_below(fault)
+        self._pass_up(fault)
+        self._end(Outcome.ERROR, qualified_type(error), text_of(error), fault)
+
+    def _known(self, error: BaseException) -> Fault | None:
+        """Return the fault that an exception, or what it was made from, was recorded as further down."""
+        fault_id = recorded_fault(error, self.fact.request_id)
+        return next((fault for fault in tuple(_recent) if fault.id == fault_id), None)
+
+    def _pass_up(self, fault: Fault) -> None:
+        """Leave a fault to the operation above; above the outermost of AutoGen's stands the application."""
+        parent = self.parent
+        if parent is not None and not parent.closed and parent.fact.kind is not Kind.REQUEST:
+            parent.escaped.append(fault)
+            return
+        if parent is not None:
+            parent.unrecovered = fault
+        if self.fact.kind is not Kind.REQUEST or fault.operation_id == self.fact.id:
+            listeners.tell(listeners.settled, Settled(self.fact, fault, False))
+
+    def _record(self, fault: Fault) -> Fault:
+        _recent.append(fault)
+        listeners.tell(listeners.faulted, self.fact, fault)
+        return fault
+
+    def _settle_below(self, going_up: Fault | None) -> None:
+        """Settle as masked the faults from below: all but the one that goes further up."""
+        if self.escaped:
+            escaped, self.escaped = self.escaped, []
+            for fault in escaped:
+                if fault is not going_up:
+                    listeners.tell(listeners.settled, Settled(self.fact, fault, True))
+
+    def _end(self, outcome: Outcome, error_type: str | None, message: str | None, fault: Fault | None) -> None:
+        self.closed = True
+        _requests.pop(self.fact.id, None)
+        end = Finished(self.fact, time.time_ns(), outcome, error_type, message, fault, self.attributes)
+        listeners.tell(listeners.finished, end)
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    return isinstance(error, _CANCELLATIONS) and not uncancellable.get()

@@ -1,0 +1,73 @@
+"""Opening a request: the unit that the on-call engineer asks about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import wrapt
+
+from autogen_otel.core.facts import Kind
+from autogen_otel.core.guard import guard
+from autogen_otel.core.ids import clean_request_id
+from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
+from autogen_otel.operations.shapes import around
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    F = TypeVar("F", bound=Callable[..., Any])
+
+
+def current_request_id() -> str | None:
+    """Return the ID of the request that this code works for; None outside any."""
+    operation = current_operation()
+    return None if operation is None else operation.fact.request_id
+
+
+class request:  # noqa: N801 - used like a function: `with request("req-42"):`
+    """Open a request: everything inside carries its ID, in every thread and task that AutoGen opens.
+
+    A context manager (`with request("req-42") as request_id:`), also inside `async def`, and a decorator of functions,
+    coroutines and generators; decorated, each call is a request of its own.
+
+    Args:
+        request_id: Any text; without one (or with an empty one) a random ID is made. It is treated as untrusted: cut at
+            128 characters, unusual characters replaced by `_`.
+    """
+
+    def __init__(self, request_id: object = None) -> None:
+        self._request_id = request_id
+        self._operations: list[OpenOperation | None] = []
+
+    def __enter__(self) -> str:
+        request_id = clean_request_id(self._request_id)
+        operation = guard.call(self._open, request_id) or None
+        self._operations.append(operation)
+        if operation is not None:
+            guard.call(operation.enter)
+        return request_id
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        operation = self._operations.pop()
+        if operation is None:
+            return
+        if error is None:
+            guard.call(operation.finish)
+        else:
+            guard.call(operation.fail, error)
+        guard.call(operation.leave)
+
+    def __call__(self, function: F) -> F:
+        """Decorate a function, a coroutine function or a generator function."""
+
+        def opening(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpenOperation:  # noqa: ARG001
+            return self._open(clean_request_id(self._request_id))
+
+        return wrapt.FunctionWrapper(function, around(function, opening))  # type: ignore[return-value]
+
+    @staticmethod
+    def _open(request_id: str) -> OpenOperation:
+        return open_operation(Kind.REQUEST, "request", request_id=request_id)

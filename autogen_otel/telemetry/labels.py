@@ -1,0 +1,70 @@
+"""Labels of metrics. Each distinct value is a time series for ever, so their number is bounded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from autogen_otel.core import names
+from autogen_otel.core.facts import FaultKind, Kind
+
+if TYPE_CHECKING:
+    from autogen_otel.core.facts import Fault, Operation
+
+MAX_VALUES: Final = 200
+_COPIED: Final = (names.PROVIDER_NAME, names.REQUEST_MODEL)
+
+
+class Labels:
+    """Makes the labels of one measurement.
+
+    Of each label the first 200 values are kept; later ones, and tool names that the model made up, become `_OTHER`,
+    the fallback that the conventions give for `error.type`.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, set[str]] = {}
+
+    def of(self, operation: Operation, error_type: str | None) -> dict[str, str]:
+        """Return the labels of an operation's duration."""
+        kind = operation.kind
+        labels = {names.OPERATION_NAME: kind.value}
+        if operation.agent_name is not None and kind is not Kind.WORKFLOW:
+            labels[names.AGENT_NAME] = self._bounded(names.AGENT_NAME, operation.agent_name)
+        if kind is Kind.WORKFLOW:
+            labels[names.WORKFLOW_NAME] = self._bounded(names.WORKFLOW_NAME, operation.name)
+        elif kind is Kind.TOOL:
+            known = operation.attributes.get(names.TOOL_KNOWN, True)
+            labels[names.TOOL_NAME] = self._bounded(names.TOOL_NAME, operation.name) if known else names.OTHER
+        elif kind is Kind.MODEL:
+            for key in _COPIED:
+                value = operation.attributes.get(key)
+                if value is not None:
+                    labels[key] = self._bounded(key, value)
+        if error_type is not None:
+            labels[names.ERROR_TYPE] = self._bounded(names.ERROR_TYPE, error_type)
+        return labels
+
+    def of_fault(self, fault: Fault, *, masked: bool) -> dict[str, str | bool]:
+        """Return the labels under which a fault is counted."""
+        labels: dict[str, str | bool] = {
+            names.ERROR_TYPE: self._bounded(names.ERROR_TYPE, fault.type),
+            names.FAULT_KIND: fault.kind.value,
+            names.FAULT_MASKED: masked,
+        }
+        if fault.agent_name is not None:
+            labels[names.AGENT_NAME] = self._bounded(names.AGENT_NAME, fault.agent_name)
+        if fault.tool_name is not None:
+            known = fault.kind is not FaultKind.UNKNOWN_TOOL
+            labels[names.TOOL_NAME] = self._bounded(names.TOOL_NAME, fault.tool_name) if known else names.OTHER
+        return labels
+
+    def _bounded(self, label: str, value: str) -> str:
+        seen = self._seen.get(label)
+        if seen is None:
+            seen = self._seen.setdefault(label, set())
+        if value in seen:
+            return value
+        if len(seen) >= MAX_VALUES:
+            return names.OTHER
+        seen.add(value)
+        return value

@@ -1,0 +1,87 @@
+"""Operations and faults become metrics, with labels that stay bounded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from autogen_otel.core import names
+from autogen_otel.core.facts import Kind, Outcome
+from autogen_otel.operations.listeners import Listener
+from autogen_otel.telemetry.labels import Labels
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.metrics import Counter, Histogram, Meter
+
+    from autogen_otel.core.facts import Finished, Operation, Settled
+
+# Buckets of opentelemetry-util-genai 1.3, so that dashboards made for it fit.
+_CALL_SECONDS: Final = [0.01 * 2**step for step in range(14)]
+_AGENT_SECONDS: Final = [0.1 * 2**step for step in range(13)]
+_WORKFLOW_SECONDS: Final = [1.0, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200]
+_TOKENS: Final = [4.0**step for step in range(14)]
+
+
+class Metrics(Listener):
+    """Records durations, tokens and faults.
+
+    Args:
+        meter: Asked at the start of each request, so that a MeterProvider which the application sets up late is used.
+        traced_elsewhere: Tells that another instrumentation measures this model call.
+    """
+
+    def __init__(
+        self, meter: Callable[[], Meter], traced_elsewhere: Callable[[Operation], bool] = lambda _: False
+    ) -> None:
+        self._find_meter = meter
+        self._traced_elsewhere = traced_elsewhere
+        self._labels = Labels()
+        self._meter: Meter | None = None
+        self._durations: dict[Kind, Histogram] = {}
+        self._tokens: Histogram
+        self._faults: Counter
+
+    def finished(self, end: Finished) -> None:
+        """Record how long an operation took, and the tokens of a model call."""
+        operation = end.operation
+        if self._meter is None or operation.parent_id is None:
+            self._follow()
+        histogram = self._durations.get(operation.kind)
+        if histogram is None or (operation.kind is Kind.MODEL and self._traced_elsewhere(operation)):
+            return
+        labels = self._labels.of(operation, end.error_type if end.outcome is not Outcome.OK else None)
+        if operation.kind is not Kind.MODEL:
+            histogram.record((end.ended_ns - operation.started_ns) / 1e9, labels)
+        elif names.CACHE_HIT not in operation.attributes:
+            histogram.record((end.ended_ns - operation.started_ns) / 1e9, labels)
+            for key, type_ in ((names.INPUT_TOKENS, "input"), (names.OUTPUT_TOKENS, "output")):
+                tokens = end.attributes.get(key)
+                if tokens is not None:
+                    self._tokens.record(tokens, {**labels, names.TOKEN_TYPE: type_})
+
+    def settled(self, fact: Settled) -> None:
+        """Count a fault, once, when it is known whether it was masked."""
+        if self._meter is None:
+            self._follow()
+        self._faults.add(1, self._labels.of_fault(fact.fault, masked=fact.masked))
+
+    def _follow(self) -> None:
+        meter = self._find_meter()
+        if meter is self._meter:
+            return
+        self._meter = meter
+
+        def seconds(name: str, what: str, buckets: list[float]) -> Histogram:
+            return meter.create_histogram(name, "s", what, explicit_bucket_boundaries_advisory=buckets)
+
+        self._durations = {
+            Kind.WORKFLOW: seconds(names.WORKFLOW_DURATION, "Duration of a chat or team run", _WORKFLOW_SECONDS),
+            Kind.AGENT: seconds(names.AGENT_DURATION, "Duration of an agent's reply", _AGENT_SECONDS),
+            Kind.TOOL: seconds(names.TOOL_DURATION, "Duration of a tool call", _CALL_SECONDS),
+            Kind.MODEL: seconds(names.MODEL_DURATION, "Duration of a model call", _CALL_SECONDS),
+        }
+        self._tokens = meter.create_histogram(
+            names.TOKEN_USAGE, "{token}", "Tokens of a model call", explicit_bucket_boundaries_advisory=_TOKENS
+        )
+        self._faults = meter.create_counter(names.FAULTS, "{fault}", "Exceptions, recorded where they were raised")

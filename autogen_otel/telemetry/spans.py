@@ -1,0 +1,206 @@
+"""Operations become spans."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry.sdk.trace import SpanProcessor
+from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+
+from autogen_otel.core import names
+from autogen_otel.core.facts import Kind, Outcome
+from autogen_otel.core.guard import guard
+from autogen_otel.operations.listeners import Listener
+from autogen_otel.operations.operation import current_operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanContext, Tracer
+
+    from autogen_otel.core.facts import Fault, Finished, Operation, Settled
+
+SCOPE: Final = "autogen_otel"
+MAX_ORIGINS: Final = 256
+# The operations that the GenAI conventions name; Jaeger draws an icon for them.
+_GEN_AI: Final = frozenset({Kind.WORKFLOW, Kind.AGENT, Kind.MODEL, Kind.TOOL})
+
+
+class Spans(Listener):
+    """Opens a span for each operation, keeps it current while the host's code runs, and ends it.
+
+    Args:
+        tracer: Asked at the start of each request, so that a TracerProvider which the application sets up late is used.
+        traced_elsewhere: Tells that another instrumentation makes the span of this operation.
+    """
+
+    def __init__(
+        self, tracer: Callable[[], Tracer], traced_elsewhere: Callable[[Operation], bool] = lambda _: False
+    ) -> None:
+        self._find_tracer = tracer
+        self._tracer = tracer()
+        self._traced_elsewhere = traced_elsewhere
+        self._open: dict[int, Span] = {}
+        self._origins: OrderedDict[str, SpanContext] = OrderedDict()
+
+    def context_of(self, operation_id: int) -> SpanContext | None:
+        """Return trace and span ID of an operation that is open."""
+        span = self._open.get(operation_id)
+        return None if span is None else span.get_span_context()
+
+    def origin_of(self, fault: Fault) -> SpanContext | None:
+        """Return trace and span ID of the place where a recent fault was raised, though it may have ended."""
+        return self._origins.get(fault.id)
+
+    def started(self, operation: Operation) -> None:
+        """Start a span below the current one."""
+        if operation.parent_id is None:
+            self._tracer = self._find_tracer()
+        elif operation.kind is Kind.MODEL and self._traced_elsewhere(operation):
+            return
+        kind = operation.kind
+        self._open[operation.id] = self._tracer.start_span(
+            f"{kind.value} {operation.name}" if operation.name != kind.value else operation.name,
+            kind=SpanKind.CLIENT if kind is Kind.MODEL else SpanKind.INTERNAL,
+            attributes=attributes_of(operation),
+            start_time=operation.started_ns,
+        )
+
+    def faulted(self, operation: Operation, fault: Fault) -> None:
+        """Put the exception event, with the stack, onto the span in which it was raised."""
+        span = self._open.get(operation.id)
+        if span is None:
+            return
+        self._origins[fault.id] = span.get_span_context()
+        if len(self._origins) > MAX_ORIGINS:
+            self._origins.popitem(last=False)
+        if not span.is_recording():
+            return
+        event: dict[str, Any] = {
+            names.EXCEPTION_TYPE: fault.type,
+            names.EXCEPTION_MESSAGE: fault.message,
+            names.EXCEPTION_STACKTRACE: fault.stacktrace,
+            names.FAULT_ID: fault.id,
+        }
+        span.add_event(names.EXCEPTION_EVENT, event, timestamp=fault.time_ns)
+        span.set_attributes({**fault_attributes(fault), **fault.fields})
+
+    def settled(self, fact: Settled) -> None:
+        """Mark the span in which AutoGen answered on, though something below it had failed."""
+        span = self._open.get(fact.operation.id)
+        if fact.masked and span is not None:
+            span.set_attributes({names.FAULT_MASKED: True, **fault_attributes(fact.fault)})
+
+    def finished(self, end: Finished) -> None:
+        """End the span."""
+        span = self._open.pop(end.operation.id, None)
+        if span is None:
+            return
+        if span.is_recording():
+            if end.attributes:
+                span.set_attributes(end.attributes)
+            if end.outcome is not Outcome.OK:
+                self._mark(span, end)
+        span.end(end.ended_ns)
+
+    def enter(self, operation: Operation) -> tuple[Context, Context] | None:
+        """Make the span current."""
+        span = self._open.get(operation.id)
+        if span is None:
+            return None
+        before = otel_context.get_current()
+        inside = set_span_in_context(span, before)
+        otel_context.attach(inside)
+        return inside, before
+
+    def leave(self, token: tuple[Context, Context] | None) -> None:
+        """Make the span before it current again.
+
+        `detach` would log an error when a generator or a coroutine is closed in another context; setting the context
+        that was there before does not, and where another one is current meanwhile nothing is touched.
+        """
+        if token is not None and otel_context.get_current() is token[0]:
+            otel_context.attach(token[1])
+
+    @staticmethod
+    def _mark(span: Span, end: Finished) -> None:
+        attributes: dict[str, Any] = {names.OUTCOME: end.outcome.value}
+        if end.error_type is not None:
+            attributes[names.ERROR_TYPE] = end.error_type
+        fault = end.fault
+        if fault is not None:
+            attributes.update(fault_attributes(fault))
+            if end.operation.parent_id is None:
+                attributes.update(origin_attributes(fault))
+        span.set_attributes(attributes)
+        if end.outcome is Outcome.ERROR:
+            span.set_status(Status(StatusCode.ERROR, end.error_message or None))
+
+
+class Enricher(SpanProcessor):
+    """Gives the spans of others (HTTP, databases, the application's own) the request, agent and tool they belong to."""
+
+    def __init__(self) -> None:
+        self._on = True
+
+    def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ARG002
+        """Add the attributes, unless the span is ours and has them."""
+        operation = current_operation()
+        if operation is None or not self._on or span.instrumentation_scope.name == SCOPE:
+            return
+        guard.call(span.set_attributes, _belonging(operation.fact))
+
+    def shutdown(self) -> None:
+        """Be silent from now on: a provider has no way to remove a processor."""
+        self._on = False
+
+
+def _belonging(operation: Operation) -> dict[str, str]:
+    attributes = {names.REQUEST_ID: operation.request_id}
+    if operation.agent_name is not None:
+        attributes[names.AGENT_NAME] = operation.agent_name
+    if operation.tool_name is not None:
+        attributes[names.TOOL_NAME] = operation.tool_name
+    return attributes
+
+
+def attributes_of(operation: Operation) -> dict[str, Any]:
+    """Return the attributes that each span of ours has from its start."""
+    attributes: dict[str, Any] = _belonging(operation)
+    attributes[names.PROCESS_PID] = operation.pid
+    attributes[names.THREAD_NAME] = operation.thread
+    if operation.kind in _GEN_AI:
+        attributes[names.OPERATION_NAME] = operation.kind.value
+    attributes[names.REQUESTS_IN_FLIGHT] = operation.in_flight
+    if operation.loop is not None:
+        attributes[names.EVENT_LOOP_ID] = operation.loop
+    if operation.attributes:
+        attributes.update(operation.attributes)
+    return attributes
+
+
+def fault_attributes(fault: Fault) -> dict[str, Any]:
+    """Return what each span that a fault passed through carries of it."""
+    attributes: dict[str, Any] = {
+        names.FAULT_ID: fault.id,
+        names.FAULT_TYPE: fault.type,
+        names.FAULT_KIND: fault.kind.value,
+        names.FAULT_FINGERPRINT: fault.fingerprint,
+    }
+    if fault.transient is not None:
+        attributes[names.FAULT_TRANSIENT] = fault.transient
+    return attributes
+
+
+def origin_attributes(fault: Fault) -> dict[str, Any]:
+    """Return where a fault came from, for the span at the top, so that one span tells the whole story."""
+    frame = fault.raised_at
+    found = {
+        names.FAULT_AGENT: fault.agent_name,
+        names.FAULT_TOOL: fault.tool_name,
+        names.FAULT_RAISED_AT: f"{frame.file}:{frame.line} in {frame.function}" if frame else None,
+    }
+    return {key: value for key, value in found.items() if value is not None}
