@@ -16,7 +16,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from autogen_otel.core.guard import guard
 from autogen_otel.telemetry import exporters
 from autogen_otel.telemetry.spans import SCOPE, Enricher
-from autogen_otel.telemetry.store import Store, StoreLogExporter, StoreMetricExporter, StoreSpanExporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,13 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from autogen_otel.core.settings import Settings
-
-_STORE_EXPORTERS: dict[str, Callable[[Store], Any]] = {
-    exporters.TRACES: StoreSpanExporter,
-    exporters.METRICS: StoreMetricExporter,
-    exporters.LOGS: StoreLogExporter,
-}
-
+    from autogen_otel.telemetry.store import Store
 
 class Providers:
     """The providers in use.
@@ -109,10 +102,20 @@ class Providers:
             exporter = None if name == exporters.STORE else exporters.make(signal, name)
             if exporter is None:
                 # Telemetry that cannot be sent where it should go is kept, not thrown away.
-                self._store = self._store or Store(self._settings.store)
-                exporter = _STORE_EXPORTERS[signal](self._store)
+                exporter = self._store_exporter(signal)
             made.append(exporter)
         return made
+
+    def _store_exporter(self, signal: str) -> Any:
+        from autogen_otel.telemetry.store import Store, StoreLogExporter, StoreMetricExporter, StoreSpanExporter
+
+        self._store = self._store or Store(self._settings.store)
+        makers: dict[str, Callable[[Store], Any]] = {
+            exporters.TRACES: StoreSpanExporter,
+            exporters.METRICS: StoreMetricExporter,
+            exporters.LOGS: StoreLogExporter,
+        }
+        return makers[signal](self._store)
 
     def _make_tracer_provider(self, to: list[Any]) -> TracerProvider:
         provider = TracerProvider(shutdown_on_exit=False)

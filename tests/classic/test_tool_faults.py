@@ -1,0 +1,310 @@
+"""Each place where classic AutoGen makes a text of a tool's exception."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from support.classic import USER, VERSION, a_chat, autogen, chat, needs, pair
+
+import autogen_otel
+
+POLICIES: dict[str, str] = {}
+
+
+class PolicyError(Exception):
+    """An exception of the application."""
+
+
+def lookup_policy(policy_id: str) -> str:
+    return POLICIES[policy_id]
+
+
+async def alookup_policy(policy_id: str) -> str:
+    return POLICIES[policy_id]
+
+
+def wordless(policy_id: str) -> str:
+    raise PolicyError
+
+
+def wrapped(policy_id: str) -> str:
+    try:
+        return POLICIES[policy_id]
+    except KeyError as error:
+        raise PolicyError("no such policy") from error
+
+
+def story(tool: str, type_: str, message: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": type_,
+        "message": message,
+        "function": tool,
+        "agent": USER,
+        "tool": tool,
+        "request": "req-42",
+        "kind": "raised",
+        "masked": [True],
+        **more,
+    }
+
+
+@pytest.mark.parametrize("tool", [lookup_policy, alookup_policy])
+def test_sync_chat_tells_the_exception_of_a_tool(recorder, provider, tool):
+    """A sync chat records the KeyError that AutoGen sends to the model as a text."""
+    assistant, user = pair(provider, tool)
+
+    with autogen_otel.request("req-42"):
+        answer = chat(user, assistant, f'call {tool.__name__} {{"policy_id": "p9"}}')
+
+    assert (recorder.story(), "Error: 'p9'" in answer) == (story(tool.__name__, "KeyError", "'p9'"), True)
+
+
+@pytest.mark.parametrize("tool", [lookup_policy, alookup_policy])
+async def test_async_chat_tells_the_exception_of_a_tool(recorder, provider, tool):
+    """An async chat records the same."""
+    assistant, user = pair(provider, tool)
+
+    with autogen_otel.request("req-42"):
+        answer = await a_chat(user, assistant, f'call {tool.__name__} {{"policy_id": "p9"}}')
+
+    assert (recorder.story(), "Error: 'p9'" in answer) == (story(tool.__name__, "KeyError", "'p9'"), True)
+
+
+def test_raising_line_and_frames_are_those_of_the_tool(recorder, provider):
+    """The last frame is the line of the tool that raised, with its file and source."""
+    assistant, user = pair(provider, lookup_policy)
+
+    chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
+
+    frame = recorder.fault.raised_at
+    line = lookup_policy.__code__.co_firstlineno + 1
+    assert (frame.file, frame.line, frame.source) == (__file__, line, "return POLICIES[policy_id]")
+
+
+def test_tool_registered_before_instrument_is_covered(application, provider):
+    """Agents and tools made before `instrument()` are observed alike."""
+    assistant, user = pair(provider, lookup_policy)
+    autogen_otel.instrument()
+    application.spans.clear()
+
+    chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
+
+    types = [span.attributes.get("error.type") for span in application.spans.get_finished_spans()]
+    assert types.count("KeyError") == 1
+
+
+def test_exception_without_a_text_is_told_by_its_type(recorder, provider):
+    """`Error: ` with nothing behind it was a PolicyError."""
+    assistant, user = pair(provider, wordless)
+
+    with autogen_otel.request("req-42"):
+        answer = chat(user, assistant, 'call wordless {"policy_id": "p9"}')
+
+    assert (recorder.story(), answer) == (
+        story("wordless", f"{PolicyError.__module__}.PolicyError", ""),
+        "Error:  TERMINATE" if "Error:  T" in answer else "Error: TERMINATE",
+    )
+
+
+def test_cause_chain_is_kept(recorder, provider):
+    """An exception raised from another one carries it as its cause."""
+    assistant, user = pair(provider, wrapped)
+
+    chat(user, assistant, 'call wrapped {"policy_id": "p9"}')
+
+    links = [(data.type.rpartition(".")[2], data.link, data.frames[-1].function) for data in recorder.fault.chain]
+    assert links == [("PolicyError", "", "wrapped"), ("KeyError", "cause", "wrapped")]
+
+
+def test_unknown_tool_is_no_exception_of_a_tool(recorder, provider):
+    """A tool that the model made up is told as such."""
+    assistant, user = pair(provider, lookup_policy)
+
+    with autogen_otel.request("req-42"):
+        chat(user, assistant, "call nope {}")
+
+    assert recorder.story() == story(
+        "nope", "unknown_tool", "Function nope not found.", kind="unknown_tool", function=None
+    )
+
+
+def test_arguments_that_are_no_json_are_the_models_fault(recorder, provider):
+    """Broken JSON of the model is told apart from a tool that raised."""
+    assistant, user = pair(provider, lookup_policy)
+
+    with autogen_otel.request("req-42"):
+        chat(user, assistant, 'call lookup_policy {"policy_id": ')
+
+    found = recorder.story()
+    assert (found["type"], found["kind"], found["tool"], found["masked"]) == (
+        "json.decoder.JSONDecodeError",
+        "bad_arguments",
+        "lookup_policy",
+        [True],
+    )
+
+
+def test_arguments_that_do_not_fit_are_the_models_fault(recorder, provider):
+    """A missing argument is told apart from a tool that raised: the tool was never entered."""
+    assistant, user = pair(provider, lookup_policy)
+
+    with autogen_otel.request("req-42"):
+        chat(user, assistant, 'call lookup_policy {"wrong": 1}')
+
+    expected = "TypeError" if VERSION < (0, 3) else "ValidationError"
+    found = recorder.story()
+    assert (found["type"].rpartition(".")[2], found["kind"], found["masked"]) == (expected, "bad_arguments", [True])
+
+
+def test_arguments_that_are_no_object_abort_the_chat(recorder, provider):
+    """`null` makes AutoGen itself raise; the chat fails and the fault is the model's arguments."""
+    assistant, user = pair(provider, lookup_policy)
+
+    with pytest.raises(UnboundLocalError), autogen_otel.request("req-42"):
+        chat(user, assistant, "call lookup_policy null")
+
+    found = recorder.story()
+    assert (found["type"], found["kind"], found["tool"], found["masked"]) == (
+        "UnboundLocalError",
+        "bad_arguments",
+        "lookup_policy",
+        [False],
+    )
+
+
+def test_direct_function_map_is_observed(recorder, provider):
+    """A function that was put into `function_map` and not registered is observed too."""
+    assistant, user = pair(provider, lookup_policy)
+    user._function_map["lookup_policy"] = lambda policy_id: POLICIES[policy_id]
+
+    with autogen_otel.request("req-42"):
+        chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
+
+    assert recorder.story() == story("lookup_policy", "KeyError", "'p9'", function="<lambda>")
+
+
+@needs(0, 10)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_value_key_error_is_the_tools_exception(recorder, provider):
+    """`Error: 'value'`, which AutoGen's thread makes of any exception, is told by what the coroutine raised."""
+    assistant, user = pair(provider, lookup_policy)
+
+    async def late(policy_id: str) -> str:
+        return POLICIES[policy_id]
+
+    user._function_map["lookup_policy"] = lambda policy_id: late(policy_id)
+
+    with autogen_otel.request("req-42"):
+        answer = chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
+
+    assert (recorder.story(), "Error: 'value'" in answer) == (
+        story("lookup_policy", "KeyError", "'p9'", function="late"),
+        True,
+    )
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_base_exception_of_a_tool_flies_out_and_is_recorded(recorder, provider, error):
+    """SystemExit and KeyboardInterrupt are not caught by AutoGen and not by us."""
+
+    def lookup_policy(policy_id: str) -> str:
+        raise error
+
+    assistant, user = pair(provider, lookup_policy)
+
+    with pytest.raises(type(error)) as caught, autogen_otel.request("req-42"):
+        chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
+
+    assert (caught.value is error, recorder.story()) == (
+        True,
+        story("lookup_policy", type(error).__name__, str(error), masked=[False]),
+    )
+
+
+@needs(0, 10)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("error", [SystemExit(3), asyncio.CancelledError("late")])
+def test_base_exception_of_an_async_tool_on_a_sync_path(recorder, provider, error):
+    """AutoGen gives the application KeyError('value'); the recorded fault and `__cause__` are the original."""
+
+    async def lookup_policy(policy_id: str) -> str:
+        raise error
+
+    assistant, user = pair(provider, lookup_policy)
+
+    with pytest.raises(KeyError, match="value") as caught, autogen_otel.request("req-42"):
+        chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
+
+    type_ = type(error).__name__ if isinstance(error, SystemExit) else "asyncio.exceptions.CancelledError"
+    assert (autogen_otel.original_exception(caught.value) is error, recorder.story()) == (
+        True,
+        story("lookup_policy", type_, str(error), masked=[False]),
+    )
+
+
+def test_parallel_tools_of_which_one_exits(recorder, provider):
+    """One SystemExit among parallel tools is recorded; the sibling that is cancelled for it is no fault."""
+
+    async def leave() -> str:
+        raise SystemExit(3)
+
+    async def wait() -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    assistant, user = pair(provider, leave, wait)
+
+    with pytest.raises(SystemExit):
+        asyncio.run(a_chat(user, assistant, "call leave {}\ncall wait {}"))
+
+    assert [(fault.type, fault.tool_name) for fault in recorder.facts.faults] == [("SystemExit", "leave")]
+
+
+async def test_missing_call_id_of_a_provider(recorder, provider):
+    """A provider that gives tool calls no ID makes async AutoGen raise KeyError('id'); the chat fails with it."""
+    assistant, user = pair(provider, lookup_policy)
+    call = {"type": "function", "function": {"name": "lookup_policy", "arguments": json.dumps({"policy_id": "p9"})}}
+
+    with pytest.raises(KeyError, match="id"), autogen_otel.request("req-42"):
+        await user.a_generate_reply(messages=[{"role": "assistant", "content": None, "tool_calls": [call]}], sender=assistant)
+
+    assert (recorder.fault.type, recorder.fault.agent_name, recorder.masked) == ("KeyError", USER, [False])
+
+
+def test_masked_fault_leaves_the_request_well(recorder, provider):
+    """A fault on which AutoGen answered is marked, and every span above it stays well."""
+    assistant, user = pair(provider, lookup_policy)
+
+    with autogen_otel.request("req-42"):
+        chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
+
+    wrong = [
+        (span.name, span.attributes.get("autogen.fault.masked"))
+        for span in recorder.spans
+        if span.status.status_code.name == "ERROR"
+    ]
+    assert wrong == [("execute_tool lookup_policy", True)]
+
+
+def test_one_exception_is_one_event_and_one_record(recorder, provider):
+    """The exception event stands once in the trace, the fault once in the log."""
+    assistant, user = pair(provider, lookup_policy)
+
+    chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
+
+    events = [event.name for span in recorder.spans for event in span.events]
+    assert (events, [line["exception_type"] for line in recorder.events("fault")]) == (["exception"], ["KeyError"])
+
+
+def test_legacy_function_call_is_a_tool_call(recorder, provider):
+    """The older `function_call` of OpenAI's API is observed like a tool call."""
+    assistant, user = pair(provider, lookup_policy)
+    message = {"role": "assistant", "content": None, "function_call": {"name": "lookup_policy", "arguments": '{"policy_id": "p9"}'}}
+
+    with autogen_otel.request("req-42"):
+        user.generate_reply(messages=[message], sender=assistant)
+
+    assert recorder.story() == story("lookup_policy", "KeyError", "'p9'")

@@ -1,0 +1,61 @@
+"""Shared by all tests: what the application set up, and a guard that is strict."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import autogen_otel
+from autogen_otel.core.guard import guard
+from autogen_otel.operations.listeners import listeners
+from autogen_otel.operations.operation import current_operation
+from autogen_otel.telemetry.log_setup import json_formatter
+
+# Tests run from a wheel too, where the folder of the tests is not a package.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from support.recorder import Application, Facts, LineHandler, Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def strict() -> Iterator[None]:
+    """Make a mistake of ours loud, and a request that is left open a failure."""
+    guard.strict = True
+    yield
+    guard.strict = False
+    autogen_otel.uninstrument()
+    assert current_operation() is None
+
+
+@pytest.fixture(scope="session")
+def application() -> Application:
+    """Set up OpenTelemetry as an application does."""
+    return Application()
+
+
+@pytest.fixture
+def recorder(application: Application, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    """Instrument, and record everything until the test ends."""
+    application.spans.clear()
+    application.reader.get_metrics_data()
+    recorder = Recorder(application, Facts())
+    handler = LineHandler(recorder.lines)
+    handler.setFormatter(json_formatter())
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    autogen_otel.instrument()
+    listeners.add(recorder.facts)
+    yield recorder
+    listeners.remove(recorder.facts)
+    autogen_otel.uninstrument()
+    root.removeHandler(handler)
+    root.setLevel(level)
