@@ -41,7 +41,7 @@ class Spans(Listener):
         self, tracer: Callable[[], Tracer], traced_elsewhere: Callable[[Operation], bool] = lambda _: False
     ) -> None:
         self._find_tracer = tracer
-        self._tracer = tracer()
+        self._tracer: Tracer | None = None
         self._traced_elsewhere = traced_elsewhere
         self._open: dict[int, Span] = {}
         self._origins: OrderedDict[str, SpanContext] = OrderedDict()
@@ -57,12 +57,13 @@ class Spans(Listener):
 
     def started(self, operation: Operation) -> None:
         """Start a span below the current one."""
-        if operation.parent_id is None:
-            self._tracer = self._find_tracer()
-        elif operation.kind is Kind.MODEL and self._traced_elsewhere(operation):
-            return
         kind = operation.kind
-        self._open[operation.id] = self._tracer.start_span(
+        tracer = self._tracer
+        if operation.parent_id is None or tracer is None:
+            tracer = self._tracer = self._find_tracer()
+        elif kind is Kind.MODEL and self._traced_elsewhere(operation):
+            return
+        self._open[operation.id] = tracer.start_span(
             f"{kind.value} {operation.name}" if operation.name != kind.value else operation.name,
             kind=SpanKind.CLIENT if kind is Kind.MODEL else SpanKind.INTERNAL,
             attributes=attributes_of(operation),

@@ -113,7 +113,7 @@ class TestCompletions:
 
         answers = [completion.choices[0].message.content for completion in asyncio.run(main())]
 
-        assert [f"q{n} TERMINATE" for n in range(10)] == answers
+        assert answers == [f"q{n} TERMINATE" for n in range(10)]
 
     def test_models(self, serve, connect):
         """A client can list the models."""
@@ -145,7 +145,7 @@ class TestStreaming:
 
     def test_no_usage_unless_wanted(self, serve, connect):
         """Without `include_usage` no event has a usage."""
-        assert {None} == {chunk.usage for chunk in ask(connect(serve(Text("one"))), stream=True)}
+        assert {chunk.usage for chunk in ask(connect(serve(Text("one"))), stream=True)} == {None}
 
     def test_tool_calls(self, serve, connect):
         """The pieces of streamed tool calls add up to the calls."""
@@ -159,6 +159,14 @@ class TestStreaming:
             0: {"id": "call_1_1", "name": "a", "arguments": '{"x": 1}'},
             1: {"id": "call_1_2", "name": "b", "arguments": '{"y": 2}'},
         }
+
+    def test_function_call(self, serve, connect):
+        """The pieces of a streamed call of the older API add up to the call."""
+        chunks = ask(connect(serve(ToolCalls(("a", {"x": 1})))), stream=True, functions=[LOOKUP["function"]])
+        pieces = [chunk.choices[0].delta.function_call for chunk in chunks]
+        name, *_ = (piece.name for piece in pieces if piece)
+
+        assert (name, "".join(piece.arguments for piece in pieces if piece)) == ("a", '{"x": 1}')
 
     def test_drop_midway(self, serve, connect):
         """A stream that is cut off delivers its first half, then the client fails."""
@@ -201,7 +209,7 @@ class TestFailures:
         error = failure(ask, connect(provider, timeout=timeout))
         provider.stop()
 
-        assert (error_type, {status: 1}) == (type(error), provider.statuses())
+        assert (type(error), provider.statuses()) == (error_type, {status: 1})
 
     def test_rate_limit_details(self, serve, connect):
         """A rate limit says why, how long to wait, and under which ID the provider knows the request."""
@@ -375,93 +383,73 @@ class TestRateLimit:
         assert provider.statuses() == {200: 7, 429: 13}
 
 
+EMPTY = "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead."
+ROLE = (
+    "Invalid value: 'oracle'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', and 'developer'."
+)
+STRAY = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
+FOREIGN = "Invalid parameter: 'tool_call_id' of 'c2' not found in 'tool_calls' of previous message."
 UNANSWERED = (
     "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. "
     "The following tool_call_ids did not have response messages: c1"
 )
-STRAY = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with 'tool_calls'."
+NULL = "Invalid value for 'content': expected a string, got null."
+NAME = (
+    "Invalid 'messages[0].name': string does not match pattern. Expected a string that matches the pattern "
+    r"'^[^\s<|\\/>]+$'."
+)
+MISSING = "Missing required parameter: '{}'."
+TYPE = "Invalid type for '{}': expected {}, but got something else instead."
+CONTENT = "one of a string or array of objects"
+TWO_CALLS = {**CALLING, "tool_calls": [CALL, {**CALL, "id": "c2"}]}
+SECOND_RESULT = {**RESULT, "tool_call_id": "c2"}
 
 
 class TestValidation:
     @pytest.mark.parametrize(
         ("messages", "param", "code", "message"),
         [
+            ([], "messages", "empty_array", EMPTY),
+            (None, "messages", "missing_required_parameter", MISSING.format("messages")),
+            ("hi", "messages", "invalid_type", TYPE.format("messages", "an array of objects")),
+            (["hi"], "messages[0]", "invalid_type", TYPE.format("messages[0]", "an object")),
+            ([{"content": "hi"}], "messages[0].role", "missing_required_parameter", MISSING.format("messages[0].role")),
+            ([USER, {"role": "oracle", "content": ""}], "messages[1].role", "invalid_value", ROLE),
+            ([{**USER, "name": "two words"}], "messages[0].name", "invalid_value", NAME),
             (
-                [],
-                "messages",
-                "empty_array",
-                (
-                    "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array "
-                    "instead."
-                ),
-            ),
-            (
-                [USER, {"role": "oracle", "content": ""}],
-                "messages[1].role",
-                "invalid_value",
-                (
-                    "Invalid value: 'oracle'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', "
-                    "and 'developer'."
-                ),
-            ),
-            ([RESULT], "messages.[0].role", None, STRAY),
-            ([USER, CALLING, RESULT, USER, RESULT], "messages.[4].role", None, STRAY),
-            (
-                [USER, CALLING, {**RESULT, "tool_call_id": "c2"}],
-                "messages.[2].tool_call_id",
-                None,
-                "Invalid parameter: 'tool_call_id' of 'c2' not found in 'tool_calls' of previous message.",
-            ),
-            ([USER, CALLING, USER], "messages.[2].role", None, UNANSWERED),
-            ([USER, CALLING], "messages.[1].role", None, UNANSWERED),
-            (
-                [USER, {**CALLING, "tool_calls": [CALL, {**CALL, "id": "c2"}]}, {**RESULT, "tool_call_id": "c2"}],
-                "messages.[2].role",
-                None,
-                UNANSWERED,
+                [{"role": "function", "content": "found"}],
+                "messages[0].name",
+                "missing_required_parameter",
+                MISSING.format("messages[0].name"),
             ),
             (
                 [{"role": "user"}],
                 "messages[0].content",
                 "missing_required_parameter",
-                "Missing required parameter: 'messages[0].content'.",
+                MISSING.format("messages[0].content"),
             ),
             (
-                [{"role": "assistant", "content": None}],
-                "messages.[0].content",
-                None,
-                "Invalid value for 'content': expected a string, got null.",
-            ),
-            (
-                [{**USER, "name": "two words"}],
-                "messages[0].name",
-                "invalid_value",
-                (
-                    "Invalid 'messages[0].name': string does not match pattern. Expected a string that matches the "
-                    r"pattern '^[^\s<|\\/>]+$'."
-                ),
-            ),
-            (
-                [USER, {"role": "function", "content": "found"}],
-                "messages[1].name",
-                "missing_required_parameter",
-                "Missing required parameter: 'messages[1].name'.",
-            ),
-            (
-                ["hello"],
-                "messages[0]",
+                [{**USER, "content": 7}],
+                "messages[0].content",
                 "invalid_type",
-                "Invalid type for 'messages[0]': expected an object, but got something else instead.",
+                TYPE.format("messages[0].content", CONTENT),
             ),
+            ([{"role": "assistant", "content": None}], "messages.[0].content", None, NULL),
+            ([RESULT], "messages.[0].role", None, STRAY),
+            ([USER, CALLING, RESULT, USER, RESULT], "messages.[4].role", None, STRAY),
+            ([USER, CALLING, SECOND_RESULT], "messages.[2].tool_call_id", None, FOREIGN),
+            ([USER, CALLING, USER], "messages.[2].role", None, UNANSWERED),
+            ([USER, CALLING], "messages.[1].role", None, UNANSWERED),
+            ([USER, TWO_CALLS, SECOND_RESULT], "messages.[2].role", None, UNANSWERED),
         ],
     )
     def test_messages(self, serve, connect, messages, param, code, message):
         """A prompt that OpenAI would refuse is refused in OpenAI's words."""
         error = failure(connect(serve()).chat.completions.create, model="m", messages=messages)
 
-        assert (400, {"message": message, "type": "invalid_request_error", "param": param, "code": code}) == (
-            error.status_code,
-            error.body,
+        assert (error.status_code, error.body) == (
+            400,
+            {"message": message, "type": "invalid_request_error", "param": param, "code": code},
         )
 
     def test_good_conversation(self, serve, connect):
@@ -493,7 +481,7 @@ class TestValidation:
         """A wrong key and a wrong model are refused with the exception of each."""
         error = failure(ask, connect(serve(), api_key=key), model=model)
 
-        assert (error_type, code) == (type(error), error.code)
+        assert (type(error), error.code) == (error_type, code)
 
     def test_missing_key(self, serve):
         """A request without a key is refused."""
@@ -532,17 +520,6 @@ class TestLog:
         (record,) = provider.received
 
         assert {
-            "request_id": "req_provider_1",
-            "model": "m",
-            "status": 200,
-            "tokens": ("old", "new"),
-            "user_tokens": ("new",),
-            "api_key": "k",
-            "header": "t",
-            "retry_count": 0,
-            "in order": True,
-            "body": {"model": "m", "messages": messages},
-        } == {
             "request_id": record.request_id,
             "model": record.model,
             "status": record.status,
@@ -553,6 +530,17 @@ class TestLog:
             "retry_count": record.retry_count,
             "in order": record.started <= record.ended <= time.monotonic(),
             "body": record.body,
+        } == {
+            "request_id": "req_provider_1",
+            "model": "m",
+            "status": 200,
+            "tokens": ("old", "new"),
+            "user_tokens": ("new",),
+            "api_key": "k",
+            "header": "t",
+            "retry_count": 0,
+            "in order": True,
+            "body": {"model": "m", "messages": messages},
         }
 
     def test_tokens_in_calls(self, serve, connect):
@@ -606,11 +594,11 @@ class TestLog:
         with ThreadPoolExecutor(20) as pool:
             answers = list(pool.map(lambda text: say(client, text), texts))
 
-        assert ([f"{text} TERMINATE" for text in texts], list(range(1, 101)), {(str(n),): 1 for n in range(100)}) == (
+        assert (
             answers,
             [record.number for record in provider.received],
             Counter(record.tokens for record in provider.received),
-        )
+        ) == ([f"{text} TERMINATE" for text in texts], list(range(1, 101)), {(str(n),): 1 for n in range(100)})
 
 
 class TestLifecycle:
@@ -632,11 +620,11 @@ class TestLifecycle:
             provider.stop()
             seconds = time.monotonic() - before
 
-        assert (True, [openai.APIConnectionError] * 4, {0: 4}) == (
+        assert (
             seconds < 0.2,
             [type(error.result()) for error in errors],
             provider.statuses(),
-        )
+        ) == (True, [openai.APIConnectionError] * 4, {0: 4})
 
     def test_stop_leaves_no_thread(self, serve, connect):
         """After a stop no thread of the provider is left, and nobody listens; a second stop does nothing."""
@@ -645,10 +633,10 @@ class TestLifecycle:
         provider.stop()
         provider.stop()
 
-        assert (openai.APIConnectionError, []) == (
+        assert (
             type(failure(ask, connect(provider))),
             [thread for thread in threading.enumerate() if thread.name == "provider"],
-        )
+        ) == (openai.APIConnectionError, [])
 
     def test_restart(self, serve, connect):
         """A provider that is started again listens at the same place, and goes on counting."""
@@ -665,13 +653,13 @@ class TestLifecycle:
         """A provider that listens cannot be started."""
         provider = serve()
 
-        assert f"already listening on port {port_of(provider)}" == str(failure(provider.start))
+        assert str(failure(provider.start)) == f"already listening on port {port_of(provider)}"
 
     def test_script_stops_its_provider(self, serve, connect):
         """A script may stop the provider that it serves: a crash in the middle of a request."""
         provider = serve(lambda chat: provider.stop() or Text("never seen"))
 
-        assert openai.APIConnectionError is type(failure(ask, connect(provider)))
+        assert type(failure(ask, connect(provider))) is openai.APIConnectionError
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
     @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
@@ -683,20 +671,26 @@ class TestLifecycle:
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
+            try:
+                provider.stop()
+                os.close(writing)
+                os.read(reading, 1)  # until the parent closes its end
+            finally:
+                os._exit(0)
+        try:
+            answer = say(client)
             provider.stop()
-            os.read(reading, 1)
-            os._exit(0)
-        answer = say(client)
-        provider.stop()
-        refused = type(failure(ask, client))
-        os.write(writing, b"x")
-        os.waitpid(child, 0)
+            refused = type(failure(ask, client))
+        finally:
+            os.close(writing)
+            os.close(reading)
+            os.waitpid(child, 0)
 
-        assert ("hello TERMINATE", 1, openai.APIConnectionError) == (
+        assert (
             answer,
             len({record.port for record in provider.received}),
             refused,
-        )
+        ) == ("hello TERMINATE", 1, openai.APIConnectionError)
 
 
 class TestAutogen:
@@ -745,7 +739,7 @@ class TestAutogen:
         """What the model's failures are to the caller of a chat."""
         user, assistant = pair(serve(reply), timeout=0.1 if reply == Hang() else 5)
 
-        assert error_type is type(failure(user.initiate_chat, assistant, message="hello"))
+        assert type(failure(user.initiate_chat, assistant, message="hello")) is error_type
 
     def test_agent_name(self, serve, pair):
         """AutoGen recognises the refusal of an agent's name by its wording."""
@@ -753,7 +747,7 @@ class TestAutogen:
         user.initiate_chat(assistant, message="hello")
         error = failure(user.initiate_chat, assistant, message="hello", clear_history=False)
 
-        assert type(error).__name__ == "ValueError"
+        assert type(error) is ValueError
 
     def test_foreign_history(self, serve, pair):
         """A call without its result, left behind in a history, is refused as OpenAI does."""
@@ -761,7 +755,7 @@ class TestAutogen:
         user.initiate_chat(assistant, message='call lookup {"policy_id": "p9"}', max_turns=1)
         error = failure(user.initiate_chat, assistant, message="hello", clear_history=False)
 
-        assert openai.BadRequestError is type(error)
+        assert type(error) is openai.BadRequestError
 
 
 def lookup(policy_id: str) -> str:

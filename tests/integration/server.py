@@ -88,12 +88,13 @@ class Server:
         self.ports: dict[str, int] = {}
 
     def __enter__(self) -> Self:
-        for _ in range(self.starts):
-            if self._start():
-                return self
-        log = self.log()
-        self.__exit__()
-        raise RuntimeError(f"{self._command} did not start:\n{log[-4000:]}")
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.__exit__)
+            for _ in range(self.starts):
+                if self._start():
+                    undo.pop_all()
+                    return self
+            raise RuntimeError(f"{self._command} did not start:\n{self.log()[-4000:]}")
 
     def __exit__(self, *_: object) -> None:
         self._stop()

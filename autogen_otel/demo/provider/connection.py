@@ -7,7 +7,7 @@ import socket
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.demo.provider.chat import ChatRequest
 from autogen_otel.demo.provider.completions import models
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from autogen_otel.demo.provider.listener import Address
 
-_UNREADABLE = Status(400, "We could not parse the JSON body of your request.")
+_UNREADABLE: Final = Status(400, "We could not parse the JSON body of your request.")
 
 
 class Connection(BaseHTTPRequestHandler):

@@ -25,7 +25,7 @@ class Received:
         api_key: The bearer token.
         headers: The HTTP headers, names in lower case.
         retry_count: How often the client had tried before, by its own word.
-        started: When the request line was read, in seconds of `time.monotonic()`.
+        started: When its headers had been read, in seconds of `time.monotonic()`.
         ended: When the last bytes were about to be sent; None as long as they are not.
         port: The client's port, the same for all requests on one connection.
         body: Everything that was sent.

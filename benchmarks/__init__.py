@@ -1,0 +1,1 @@
+"""How much time and memory autogen-otel costs; `python -m benchmarks`."""
