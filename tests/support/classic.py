@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,8 +15,15 @@ from autogen_otel.demo.provider import Provider
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from support.recorder import Recorder
+
 VERSION = tuple(int(part) for part in autogen.__version__.split(".")[:2])
 ASSISTANT, USER = "assistant", "user"
+# 0.9 knows no key `max_retries`; its client always tries three times.
+ATTEMPTS = 3 if VERSION == (0, 9) else 1
+RETRYING: dict[str, Any] = {} if VERSION == (0, 9) else {"max_retries": 2}
+# openai 3 has left httpx for a fork of it.
+HTTPX = "httpx2" if VERSION >= (0, 10) else "httpx"
 
 
 def needs(*version: int) -> Any:
@@ -27,7 +35,6 @@ def config(provider: Provider, **more: Any) -> dict[str, Any]:
     """Return an entry of a config_list that talks to the provider, without retries of the client."""
     entry = {"model": "gpt-4o-mini", "api_key": "sk-" + "a" * 48, "base_url": provider.base_url, "price": [0, 0]}
     if VERSION != (0, 9):
-        # 0.9 knows no such key; its client retries twice.
         entry["max_retries"] = 0
     return {**entry, **more}
 
@@ -37,9 +44,14 @@ def llm_config(*configs: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"config_list": list(configs), "cache_seed": None, **more}
 
 
+def assistant_of(*configs: dict[str, Any], **more: Any) -> Any:
+    """Return an assistant with these entries in its config_list."""
+    return autogen.AssistantAgent(ASSISTANT, llm_config=llm_config(*configs), **more)
+
+
 def pair(provider: Provider, *tools: Callable[..., Any], **more: Any) -> tuple[Any, Any]:
     """Return assistant and user proxy, with tools that the assistant may call and the user proxy executes."""
-    assistant = autogen.AssistantAgent(ASSISTANT, llm_config=llm_config(config(provider, **more)))
+    assistant = assistant_of(config(provider, **more))
     return assistant, user_of(assistant, *tools)
 
 
@@ -83,3 +95,31 @@ def named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
     renamed.__name__ = name
     return renamed
+
+
+def told(recorder: Recorder) -> dict[str, Any]:
+    """Return the only fault as the on-call engineer wants it, with the place that raised."""
+    frame = recorder.fault.raised_at
+    return {**recorder.story(), "place": f"{frame.file}:{frame.line}" if frame else None}
+
+
+def raised(error: BaseException, **more: Any) -> dict[str, Any]:
+    """Return what is to be told of an exception that was raised in request req-42 while the assistant replied."""
+    cls, frame = type(error), traceback.extract_tb(error.__traceback__)[-1]
+    return {
+        "type": cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}",
+        "message": str(error),
+        "function": frame.name,
+        "place": f"{frame.filename}:{frame.lineno}",
+        "agent": ASSISTANT,
+        "tool": None,
+        "request": "req-42",
+        "kind": "raised",
+        "masked": [False],
+        **more,
+    }
+
+
+def chain(recorder: Recorder) -> list[tuple[str, str]]:
+    """Return types and links of the only fault's causes, the exception itself first."""
+    return [(data.type, data.link) for data in recorder.fault.chain]
