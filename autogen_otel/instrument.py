@@ -65,8 +65,9 @@ class Instrumentation:
         guard.call(self._http.uninstrument)
         for listener in self._listeners:
             listeners.remove(listener)
-            guard.call(listener.close)
         guard.call(self.providers.shutdown)
+        for listener in self._listeners:
+            guard.call(listener.close)
 
     def flush(self) -> None:
         """Send what is queued now, as far as it goes through our own providers."""

@@ -14,7 +14,7 @@ from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import serials
 from autogen_otel.instrumentation.adapter import Adapter
 from autogen_otel.instrumentation.classic_code import CodeExecutors, close_legacy_code, open_code
-from autogen_otel.instrumentation.classic_models import ModelCalls
+from autogen_otel.instrumentation.classic_models import ModelCalls, keep_bad_request
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.instrumentation.threads import carrying
 from autogen_otel.instrumentation.tools import ObservedTools
@@ -193,6 +193,13 @@ def _patches(patches: Patches) -> tuple[Patch, ...]:
         Patch("autogen.agentchat.groupchat", "GroupChat.select_speaker", speaker, "who speaks next"),
         Patch("autogen.agentchat.groupchat", "GroupChat.a_select_speaker", speaker, "the same, async"),
         Patch("autogen.oai.client", "OpenAIWrapper.create", ModelCalls(patches).replace, "which clients are called"),
+        Patch(
+            "autogen.oai.client",
+            "OpenAIClient._handle_openai_bad_request_error",
+            wrap(keep_bad_request),
+            "turns a 400 into ValueError",
+            optional=True,
+        ),
         carrying(_CONVERSABLE, "asyncio", "an async reply calls the model in an executor, with an empty context"),
         carrying(_CONVERSABLE, "threading", "run() and async tools of sync chats have a thread", optional=True),
         *(

@@ -19,17 +19,87 @@ if TYPE_CHECKING:
 
     from autogen_otel.patching.patches import Patches
 
+_ALONE: Final = "OpenAIWrapper.create"
+
 
 class _Choice:
-    """One `OpenAIWrapper.create`: it tries the entries of its config_list until one answers."""
+    """One `OpenAIWrapper.create`: it tries the entries of its config_list until one answers.
 
-    __slots__ = ("agent", "before", "started_ns", "tried")
+    Called by an application directly, outside any chat, it is a workflow of its own: that a later entry answered must
+    be known before anything is said about the fault of an earlier one.
+    """
 
-    def __init__(self, agent: str | None) -> None:
-        self.agent = agent
-        self.before = _choice.get()
-        self.started_ns = time.time_ns()
-        self.tried = 0
+    def __init__(self, wrapper: Any, config: dict[str, Any]) -> None:
+        self.agent: str | None = getattr(config.get("agent"), "name", None)
+        self._wrapper = wrapper
+        self._config = config
+        self._before = _choice.get()
+        self._alone = self._open_alone()
+        self._started_ns = time.time_ns()
+        self._calls = 0
+        self._answers = 0
+        _choice.set(self)
+
+    def attributes_of(self, client: Any, params: dict[str, Any]) -> dict[str, Any]:
+        """Return what is known before a client is called, with its place in the config_list."""
+        attributes = request_attributes(client, params)
+        index = next((i for i, one in enumerate(self._wrapper._clients) if one is client), None)
+        if index is not None:
+            attributes[names.MODEL_CONFIG_INDEX] = index
+        return attributes
+
+    def called(self) -> None:
+        """Note that a client is called."""
+        self._calls += 1
+
+    def heard(self) -> None:
+        """Note that a client has answered."""
+        self._answers += 1
+
+    def answered(self, response: Any) -> None:
+        """Settle what failed before this answer; tell of an answer that came from the cache."""
+        _choice.set(self._before)
+        if self._answers == 0:
+            self._tell_cached(response)
+        current = current_operation()
+        if self._calls > self._answers and current is not None:
+            current.answered()
+        if self._alone is not None:
+            self._alone.finish()
+            self._alone.leave()
+
+    def failed(self, error: BaseException) -> None:
+        """End it after the last entry has failed."""
+        _choice.set(self._before)
+        if self._alone is not None:
+            self._alone.fail(error)
+            self._alone.leave()
+
+    def _open_alone(self) -> OpenOperation | None:
+        current = current_operation()
+        if current is not None and current.fact.kind is not Kind.REQUEST:
+            return None
+        alone = open_operation(Kind.WORKFLOW, _ALONE, attributes={names.WORKFLOW_NAME: _ALONE})
+        alone.enter()
+        return alone
+
+    def _tell_cached(self, response: Any) -> None:
+        index = _place_of(response, self._wrapper)
+        client, entry = self._wrapper._clients[index], self._wrapper._config_list[index]
+        attributes = {**self.attributes_of(client, {**self._config, **entry}), names.CACHE_HIT: True}
+        model = attributes[names.REQUEST_MODEL]
+        started_ns = None if self._calls else self._started_ns
+        cached = open_operation(Kind.MODEL, model, agent=self.agent, attributes=attributes, started_ns=started_ns)
+        cached.attributes.update(response_attributes(response))
+        for used_once in (names.INPUT_TOKENS, names.OUTPUT_TOKENS):
+            cached.attributes.pop(used_once, None)
+        cached.finish()
+
+
+def _place_of(response: Any, wrapper: Any) -> int:
+    """Return which entry of the config_list has answered: the newer wrappers note it, the older ones the response."""
+    noted = getattr(wrapper, "_response_metadata", {}).get(getattr(response, "id", None), {})
+    return int(noted.get("config_id") or getattr(response, "config_id", None) or 0)
 
 
 _choice: ContextVar[_Choice | None] = ContextVar("autogen_otel_choice", default=None)
@@ -53,19 +123,18 @@ class ModelCalls:
                 return wrapped(*args, **kwargs)
             try:
                 response = wrapped(*args, **kwargs)
-            finally:
-                _choice.set(choice.before)
-            guard.call(_answered, choice, response, kwargs)
+            except BaseException as error:
+                guard.call(choice.failed, error)
+                raise
+            guard.call(choice.answered, response)
             return response
 
         return create
 
-    def _begin(self, wrapper: Any, kwargs: dict[str, Any]) -> _Choice:
+    def _begin(self, wrapper: Any, config: dict[str, Any]) -> _Choice:
         for client in wrapper._clients:
             self._patches.weave_class(type(client), "create", _CREATE, "a call of the provider")
-        choice = _Choice(getattr(kwargs.get("agent"), "name", None))
-        _choice.set(choice)
-        return choice
+        return _Choice(wrapper, config)
 
 
 def _open(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpenOperation | None:
@@ -73,36 +142,46 @@ def _open(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpenOpe
     if current is not None and current.fact.kind is Kind.MODEL:
         # A client class that calls its parent's create: one call, one span.
         return None
-    attributes = request_attributes(client, args[0] if args else kwargs["params"])
+    params = args[0] if args else kwargs["params"]
     choice = _choice.get()
-    if choice is not None:
-        attributes[names.MODEL_CONFIG_INDEX] = choice.tried
-        choice.tried += 1
-    agent = choice.agent if choice else None
-    return open_operation(Kind.MODEL, attributes[names.REQUEST_MODEL], agent=agent, attributes=attributes)
+    if choice is None:
+        attributes = request_attributes(client, params)
+        return open_operation(Kind.MODEL, attributes[names.REQUEST_MODEL], attributes=attributes)
+    choice.called()
+    attributes = choice.attributes_of(client, params)
+    return open_operation(Kind.MODEL, attributes[names.REQUEST_MODEL], agent=choice.agent, attributes=attributes)
 
 
 def _close(opened: OpenOperation, response: Any) -> None:
     opened.attributes.update(response_attributes(response))
+    choice = _choice.get()
+    if choice is not None:
+        choice.heard()
 
 
 _CREATE: Final = operation(_open, _close)
 
 
-def _answered(choice: _Choice, response: Any, kwargs: dict[str, Any]) -> None:
-    """Settle the attempts that failed before this answer; tell of an answer that came from the cache."""
-    current = current_operation()
-    if choice.tried == 0:
-        attributes = response_attributes(response)
-        model = str(attributes.get(names.RESPONSE_MODEL) or kwargs.get("model") or "unknown")
-        cached = open_operation(
-            Kind.MODEL,
-            model,
-            agent=choice.agent,
-            attributes={names.REQUEST_MODEL: model, names.CACHE_HIT: True},
-            started_ns=choice.started_ns,
-        )
-        cached.attributes.update(attributes)
-        cached.finish()
-    elif choice.tried > 1 and current is not None:
-        current.answered()
+def keep_bad_request(_: Any, switch: Switch) -> Callable[..., Any]:
+    """Keep the 400 of which AutoGen makes a ValueError when it looks as if an agent's name had caused it."""
+
+    def handle(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+        create = wrapped(*args, **kwargs)
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return create(*args, **kwargs)
+            except ValueError as error:
+                guard.call(_catch_original, error)
+                raise
+
+        return watched if switch.on else create
+
+    return handle
+
+
+def _catch_original(error: ValueError) -> None:
+    current, original = current_operation(), error.__context__
+    # A JSONDecodeError is a ValueError too, with a context that says nothing.
+    if current is not None and current.fact.kind is Kind.MODEL and original is not None and type(error) is ValueError:
+        current.catch(original)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from autogen_otel.core.guard import guard
 from autogen_otel.telemetry import exporters
 from autogen_otel.telemetry.spans import SCOPE, Enricher
+from autogen_otel.telemetry.undelivered import KeepingUndelivered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +41,8 @@ class Providers:
         self._version = version
         self._store: Store | None = None
         self._own: dict[str, Any] = {}
+        self._keeping: list[KeepingUndelivered] = []
+        self._silent: set[str] = set()
         self._enriched: list[tuple[Any, Enricher]] = []
         self._handed_out: dict[str, tuple[Any, Any]] = {}
 
@@ -78,6 +82,8 @@ class Providers:
         """Send what is queued and stop, within the seconds that the settings allow; take back what we added."""
         for _, enricher in self._enriched:
             enricher.shutdown()
+        for exporter in self._keeping:
+            exporter.close_soon()
         deadline = time.monotonic() + self._settings.shutdown_seconds
         own, self._own = self._own, {}
         for provider in own.values():
@@ -97,14 +103,18 @@ class Providers:
         return provider
 
     def _exporters(self, signal: str) -> list[Any]:
-        made = []
-        for name in exporters.chosen(signal):
-            exporter = None if name == exporters.STORE else exporters.make(signal, name)
-            if exporter is None:
-                # Telemetry that cannot be sent where it should go is kept, not thrown away.
-                exporter = self._store_exporter(signal)
-            made.append(exporter)
-        return made
+        return [self._exporter(signal, name) for name in exporters.chosen(signal)]
+
+    def _exporter(self, signal: str, name: str) -> Any:
+        keep = functools.partial(self._store_exporter, signal)
+        exporter = None if name == exporters.STORE else exporters.make(signal, name)
+        if exporter is None:
+            # Telemetry that cannot be sent where it should go is kept, not thrown away.
+            return keep()
+        where = (exporters.endpoint_of(signal) or f"The exporter {name!r}", self._settings.store)
+        exporter = KeepingUndelivered(exporter, keep, where, self._silent)
+        self._keeping.append(exporter)
+        return exporter
 
     def _store_exporter(self, signal: str) -> Any:
         from autogen_otel.telemetry.store import Store, StoreLogExporter, StoreMetricExporter, StoreSpanExporter
@@ -154,3 +164,7 @@ def _shutdown_part(part: Any, seconds: float) -> None:
     """
     batch = getattr(part, "_batch_processor", part)
     batch.shutdown(timeout_millis=seconds * 1000)
+    # An export that was cut short may be writing to the store now.
+    worker = getattr(batch, "_worker_thread", None) or getattr(batch, "_daemon_thread", None)
+    if worker is not None:
+        worker.join(0.2)

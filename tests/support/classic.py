@@ -49,6 +49,12 @@ def assistant_of(*configs: dict[str, Any], **more: Any) -> Any:
     return autogen.AssistantAgent(ASSISTANT, llm_config=llm_config(*configs), **more)
 
 
+def tune(assistant: Any, **entry: Any) -> Any:
+    """Set parameters of an assistant's model calls that some versions accept in no llm_config."""
+    assistant.client._config_list[0].update(entry)
+    return assistant
+
+
 def pair(provider: Provider, *tools: Callable[..., Any], **more: Any) -> tuple[Any, Any]:
     """Return assistant and user proxy, with tools that the assistant may call and the user proxy executes."""
     assistant = assistant_of(config(provider, **more))

@@ -1,0 +1,85 @@
+"""What a Collector does not take is kept in the local store, and said once."""
+
+from __future__ import annotations
+
+import logging
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+import wrapt
+
+from autogen_otel.core.guard import FAILED, guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Proxy = wrapt.ObjectProxy[Any]
+else:
+    # wrapt 1 knows no type parameters.
+    Proxy = wrapt.ObjectProxy
+
+_log = logging.getLogger("autogen_otel")
+# Each of these logs several lines for every batch that it could not send.
+_TALKATIVE: Final = (
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
+    "opentelemetry.exporter.otlp.proto.http._log_exporter",
+    "opentelemetry.exporter.otlp.proto.grpc.exporter",
+)
+_exporting: ContextVar[bool] = ContextVar("autogen_otel_exporting", default=False)
+
+
+def _quiet(record: logging.LogRecord) -> bool:  # noqa: ARG001 - the signature of a filter
+    """Let a record pass unless it comes from an export of ours; the application's exporters speak as before."""
+    return not _exporting.get()
+
+
+class KeepingUndelivered(Proxy):
+    """An exporter that writes to the local store what the other end does not take.
+
+    To the SDK it looks like the exporter that it stands for.
+
+    Args:
+        exporter: A span, log or metric exporter of the SDK.
+        store_exporter: Makes the exporter of the local store for the same signal, when it is needed.
+        where: The place that telemetry goes to, and the store, for the warning.
+        silent: The places that do not answer; all signals share it, so that there is one warning for a place.
+    """
+
+    def __init__(
+        self, exporter: Any, store_exporter: Callable[[], Any], where: tuple[str, object], silent: set[str]
+    ) -> None:
+        super().__init__(exporter)
+        self._self_store_exporter = store_exporter
+        self._self_where = where
+        self._self_silent = silent
+        self._self_failing = False
+        self._self_closing = False
+        for name in _TALKATIVE:
+            logging.getLogger(name).addFilter(_quiet)
+
+    def export(self, batch: Any, *args: Any, **kwargs: Any) -> Any:
+        """Send a batch; keep it if that fails."""
+        if self._self_failing and self._self_closing:
+            return self._keep(batch)
+        token = _exporting.set(True)
+        try:
+            result = guard.call(self.__wrapped__.export, batch, *args, **kwargs)
+        finally:
+            _exporting.reset(token)
+        if result is not FAILED and result.name == "SUCCESS":
+            self._self_failing = False
+            self._self_silent.discard(self._self_where[0])
+            return result
+        return self._keep(batch)
+
+    def close_soon(self) -> None:
+        """Prepare for the end: do not wait again for a place that did not answer last time."""
+        self._self_closing = True
+
+    def _keep(self, batch: Any) -> Any:
+        self._self_failing = True
+        if self._self_where[0] not in self._self_silent:
+            self._self_silent.add(self._self_where[0])
+            _log.warning("%s does not take telemetry; until it does, telemetry is kept in %s", *self._self_where)
+        return self._self_store_exporter().export(batch)

@@ -1,0 +1,259 @@
+"""Telemetry of whole processes: at their end, over a fork, and where it cannot be sent."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from autogen_otel.diagnosis.load import StoredLog, StoredSpan, load
+
+
+def run(script: str, tmp_path: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run a program with its own store; OpenTelemetry is as the test's environment says, and not as ours."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env={**clean, "AUTOGEN_OTEL_STORE": str(tmp_path / "store"), **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def spans_in(tmp_path: Path) -> Counter[str]:
+    """Count the stored spans by request ID."""
+    return Counter(
+        record.attributes["autogen.request.id"] for record in load(tmp_path / "store") if isinstance(record, StoredSpan)
+    )
+
+
+def logs_in(tmp_path: Path) -> Counter[tuple[str, str]]:
+    """Count the stored log records by request ID and event."""
+    return Counter(
+        (str(record.attributes["request_id"]), str(record.body))
+        for record in load(tmp_path / "store")
+        if isinstance(record, StoredLog)
+    )
+
+
+ONE_REQUEST = """
+    import autogen_otel
+    autogen_otel.instrument()
+    with autogen_otel.request("req-1"):
+        pass
+"""
+
+# Exit handlers run last in, first out: this one prints how long those of autogen-otel took.
+TIMED = """
+    import atexit, time
+    ended = []
+    atexit.register(lambda: print(time.monotonic() - ended[0]))
+    import autogen_otel
+    autogen_otel.instrument()
+    with autogen_otel.request("req-1"):
+        pass
+    atexit.register(lambda: ended.append(time.monotonic()))
+"""
+
+
+def test_what_is_queued_is_stored_when_the_program_ends(tmp_path):
+    """A program of a few milliseconds leaves its span and its log records in the store."""
+    done = run(ONE_REQUEST, tmp_path)
+
+    assert (done.returncode, spans_in(tmp_path), logs_in(tmp_path)) == (
+        0,
+        {"req-1": 1},
+        {("req-1", "request started"): 1, ("req-1", "request finished"): 1},
+    )
+
+
+def test_program_that_exits_by_an_exception_is_told(tmp_path):
+    """An exception that ends the program is in the store, with its outcome."""
+    done = run(ONE_REQUEST.replace("pass", "raise SystemExit(3)"), tmp_path)
+
+    (span,) = [record for record in load(tmp_path / "store") if isinstance(record, StoredSpan)]
+    assert (done.returncode, span.attributes["error.type"], [event[0] for event in span.events]) == (
+        3,
+        "SystemExit",
+        ["exception"],
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_children_of_a_fork_go_on_telling(tmp_path):
+    """Parent and children that were forked between two requests store each of their spans once, and nothing hangs."""
+    done = run(
+        """
+        import os, autogen_otel
+        active = autogen_otel.instrument()
+        with autogen_otel.request("before"):
+            pass
+        children = []
+        for number in range(3):
+            pid = os.fork()
+            if pid == 0:
+                with autogen_otel.request(f"child-{number}"):
+                    pass
+                active.flush()
+                os._exit(0)
+            children.append(pid)
+        statuses = [os.waitpid(pid, 0)[1] for pid in children]
+        with autogen_otel.request("after"):
+            pass
+        raise SystemExit(sum(statuses))
+        """,
+        tmp_path,
+    )
+
+    names = ["before", "child-0", "child-1", "child-2", "after"]
+    logged = Counter({(name, event): 1 for name in names for event in ("request started", "request finished")})
+    assert (done.returncode, done.stderr.count("Traceback"), spans_in(tmp_path), logs_in(tmp_path)) == (
+        0,
+        0,
+        dict.fromkeys(names, 1),
+        logged,
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_child_that_ends_normally_flushes_too(tmp_path):
+    """A forked worker that leaves through sys.exit stores what it has queued."""
+    done = run(
+        """
+        import os, sys, autogen_otel
+        autogen_otel.instrument()
+        with autogen_otel.request("before"):
+            pid = os.fork()
+            if pid == 0:
+                with autogen_otel.request("child"):
+                    pass
+                sys.exit(0)
+            os.waitpid(pid, 0)
+        """,
+        tmp_path,
+    )
+
+    found = spans_in(tmp_path)
+    # The fork stands inside "before": its end is told by the parent and, as sys.exit passes it, by the child.
+    assert (done.returncode, found["child"], found["before"]) == (0, 1, 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_fork_while_other_threads_tell(tmp_path):
+    """Forks at any moment, while threads open and close requests, lose nothing of the children and hang nowhere."""
+    done = run(
+        """
+        import os, threading, autogen_otel
+        active = autogen_otel.instrument()
+        stop = threading.Event()
+        def work(name):
+            while not stop.is_set():
+                with autogen_otel.request(name):
+                    pass
+        threads = [threading.Thread(target=work, args=(f"t{n}",)) for n in range(3)]
+        for thread in threads: thread.start()
+        children = []
+        for number in range(8):
+            pid = os.fork()
+            if pid == 0:
+                with autogen_otel.request(f"child-{number}"):
+                    pass
+                active.flush()
+                os._exit(0)
+            children.append(pid)
+        statuses = [os.waitpid(pid, 0)[1] for pid in children]
+        stop.set()
+        for thread in threads: thread.join()
+        raise SystemExit(sum(statuses))
+        """,
+        tmp_path,
+        AUTOGEN_OTEL_LOG_LEVEL="WARNING",
+    )
+
+    found = spans_in(tmp_path)
+    assert (done.returncode, [found[f"child-{number}"] for number in range(8)]) == (0, [1] * 8)
+
+
+def test_endpoint_that_does_not_answer_holds_the_exit_for_two_seconds_at_most(tmp_path):
+    """With a Collector that takes connections and never answers, the program ends in time and without a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        done = run(TIMED, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
+
+    assert (done.returncode, float(done.stdout) < 2.5, "Traceback" in done.stderr) == (0, True, False)
+
+
+def test_endpoint_that_is_not_there_gets_one_warning(tmp_path):
+    """A refused connection is told in one line, and what could not be sent is in the store."""
+    done = run(TIMED, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (
+        [line["event"].partition(";")[0] for line in lines if line["level"] == "warning"],
+        float(done.stdout) < 2.5,
+        spans_in(tmp_path),
+    ) == (["http://127.0.0.1:9 does not take telemetry"], True, {"req-1": 1})
+
+
+def test_store_that_cannot_be_written_gets_one_warning(tmp_path):
+    """A store below a file is told in one warning; the program runs on."""
+    (tmp_path / "store").write_text("a file")
+    done = run(ONE_REQUEST, tmp_path)
+
+    warnings = [json.loads(line) for line in done.stderr.splitlines() if "cannot be written" in line]
+    assert (done.returncode, [(line["level"], line["logger"]) for line in warnings]) == (
+        0,
+        [("warning", "autogen_otel")],
+    )
+
+
+def test_disabled_sdk_records_nothing(tmp_path):
+    """OTEL_SDK_DISABLED=true: nothing is patched, stored or logged."""
+    done = run(ONE_REQUEST, tmp_path, OTEL_SDK_DISABLED="true")
+
+    assert (done.returncode, done.stderr, (tmp_path / "store").exists()) == (0, "", False)
+
+
+def test_exporter_named_by_the_environment_is_used(tmp_path):
+    """OTEL_TRACES_EXPORTER=console prints spans, and none stores nothing."""
+    done = run(ONE_REQUEST, tmp_path, OTEL_TRACES_EXPORTER="console", OTEL_LOGS_EXPORTER="none", OTEL_METRICS_EXPORTER="none")
+
+    assert ('"name": "request"' in done.stdout, (tmp_path / "store").exists()) == (True, False)
+
+
+def test_missing_exporter_is_told_and_telemetry_is_kept(tmp_path):
+    """An exporter that is not installed gets a warning with the command that installs it; spans go to the store."""
+    done = run(ONE_REQUEST, tmp_path, OTEL_TRACES_EXPORTER="no_such")
+
+    assert ("no exporter 'no_such' for traces is installed" in done.stderr, spans_in(tmp_path)) == (True, {"req-1": 1})
+
+
+def test_entry_point_instruments_without_a_line_of_code(tmp_path):
+    """`opentelemetry-instrument` finds the instrumentor by its entry point."""
+    done = run(
+        """
+        from importlib.metadata import entry_points
+        (found,) = entry_points(group="opentelemetry_instrumentor", name="autogen")
+        instrumentor = found.load()()
+        instrumentor.instrument()
+        import autogen_otel
+        with autogen_otel.request("req-1"):
+            pass
+        instrumentor.uninstrument()
+        with autogen_otel.request("req-2"):
+            pass
+        """,
+        tmp_path,
+    )
+
+    assert (done.returncode, done.stderr.count("Traceback"), spans_in(tmp_path)) == (0, 0, {"req-1": 1})
