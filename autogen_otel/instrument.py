@@ -44,6 +44,7 @@ class Instrumentation:
 
     def start(self) -> None:
         """Apply the patches and begin to listen."""
+        guard.call(self.providers.prepare)
         spans = Spans(self.providers.tracer, traced_elsewhere)
         self._listeners = [
             spans,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
+import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
@@ -17,6 +20,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from autogen_otel.core.guard import guard
 from autogen_otel.telemetry import exporters
 from autogen_otel.telemetry.spans import SCOPE, Enricher
+from autogen_otel.telemetry.store import Store, StoreLogExporter, StoreMetricExporter, StoreSpanExporter
 from autogen_otel.telemetry.undelivered import KeepingUndelivered
 
 if TYPE_CHECKING:
@@ -26,14 +30,12 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from autogen_otel.core.settings import Settings
-    from autogen_otel.telemetry.store import Store
 
 class Providers:
     """The providers in use.
 
-    Those that the application has set up are used whenever it does so, before or after `instrument()`. Ours are made
-    when the first request finds none, and never become the global ones: the application could not set its own any
-    more.
+    Those that the application has set up are used whenever it does so, before or after `instrument()`. Ours never become
+    the global ones: the application could not set its own any more.
     """
 
     def __init__(self, settings: Settings, version: str) -> None:
@@ -43,16 +45,29 @@ class Providers:
         self._own: dict[str, Any] = {}
         self._keeping: list[KeepingUndelivered] = []
         self._silent: set[str] = set()
+        self._lock = threading.Lock()
+        reset = weakref.WeakMethod(self._after_fork)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: (method := reset()) and method())
         self._enriched: list[tuple[Any, Enricher]] = []
         self._handed_out: dict[str, tuple[Any, Any]] = {}
+
+    def prepare(self) -> None:
+        """Make our own providers now where the application has none.
+
+        Not by the first request: making them imports modules and starts threads, and a fork meanwhile, while the import
+        lock is held, would leave the child with a lock that nobody gives back.
+        """
+        self.tracer()
+        self.meter()
+        self.logger()
 
     def tracer_provider(self) -> trace.TracerProvider:
         """Return the application's TracerProvider, else ours."""
         provider = trace.get_tracer_provider()
         if isinstance(provider, trace.ProxyTracerProvider):
             provider = self._ours(exporters.TRACES, self._make_tracer_provider)
-        if all(provider is not known for known, _ in self._enriched):
-            self._enrich(provider)
+        self._enrich(provider)
         return provider
 
     def tracer(self) -> Tracer:
@@ -98,9 +113,15 @@ class Providers:
 
     def _ours(self, signal: str, make: Callable[[list[Any]], Any]) -> Any:
         provider = self._own.get(signal)
-        if provider is None:
-            provider = self._own[signal] = make(self._exporters(signal))
-        return provider
+        if provider is not None:
+            return provider
+        with self._lock:
+            if signal not in self._own:
+                self._own[signal] = make(self._exporters(signal))
+            return self._own[signal]
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
 
     def _exporters(self, signal: str) -> list[Any]:
         return [self._exporter(signal, name) for name in exporters.chosen(signal)]
@@ -117,8 +138,6 @@ class Providers:
         return exporter
 
     def _store_exporter(self, signal: str) -> Any:
-        from autogen_otel.telemetry.store import Store, StoreLogExporter, StoreMetricExporter, StoreSpanExporter
-
         self._store = self._store or Store(self._settings.store)
         makers: dict[str, Callable[[Store], Any]] = {
             exporters.TRACES: StoreSpanExporter,
@@ -150,6 +169,8 @@ class Providers:
         return provider
 
     def _enrich(self, provider: Any) -> None:
+        if any(provider is known for known, _ in self._enriched):
+            return
         enricher = Enricher()
         self._enriched.append((provider, enricher))
         if hasattr(provider, "add_span_processor"):
