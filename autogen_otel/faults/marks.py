@@ -19,14 +19,15 @@ def mark(error: BaseException, fault_id: str, request_id: str) -> None:
     error.__dict__[_MARK] = f"{fault_id} {request_id}"
 
 
-def recorded_fault(error: BaseException, request_id: str) -> str | None:
+def recorded_fault(error: BaseException, request_id: str | None) -> str | None:
     """Return the ID of the fault that an exception, or one of its causes, was recorded as in this request.
 
-    The request counts because an exception object may be raised again and again (a module-level constant).
+    The request counts because an exception object may be raised again and again (a module-level constant). None, where
+    the request has ended, stands for any.
     """
     for _, found in _marked(error):
         fault_id, _, owner = found.partition(" ")
-        if owner == request_id:
+        if request_id in {None, owner}:
             return fault_id
     return None
 

@@ -10,21 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import FaultKind, Kind
-from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import serials
 from autogen_otel.instrumentation.adapter import Adapter
+from autogen_otel.instrumentation.classic_background import BACKGROUND
 from autogen_otel.instrumentation.classic_code import CodeExecutors, close_legacy_code, open_code
 from autogen_otel.instrumentation.classic_models import ModelCalls, keep_bad_request
 from autogen_otel.instrumentation.operations import operation
-from autogen_otel.instrumentation.threads import carrying
 from autogen_otel.instrumentation.tools import ObservedTools
-from autogen_otel.operations.carry import carry
-from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation, uncancellable
-from autogen_otel.patching.patch import Patch, Switch, wrap
+from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
+from autogen_otel.patching.patch import Patch, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from autogen_otel.patching.patches import Patches
 
 Args = tuple[Any, ...]
@@ -104,54 +100,6 @@ def _close_tool(operation: OpenOperation, result: Any) -> None:
         operation.report(FaultKind.UNKNOWN_TOOL, FaultKind.UNKNOWN_TOOL.value, text.removeprefix("Error: "))
 
 
-# Threads of AutoGen's
-
-
-def _keep_cause(_: Any, switch: Switch) -> Callable[..., Any]:
-    """Give `KeyError('value')` the exception that caused it.
-
-    `_run_async_in_thread` runs a coroutine in a thread and reads its result from a dict. When the coroutine raises, the
-    thread dies and the dict stays empty.
-    """
-
-    def run(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
-        if not switch.on:
-            return wrapped(*args, **kwargs)
-        raised: list[BaseException] = []
-        try:
-            return wrapped(_watched(args[0] if args else kwargs["coro"], raised))
-        except KeyError as error:
-            if raised and error.__cause__ is None:
-                error.__cause__ = raised[0]
-            raise
-
-    return run
-
-
-async def _watched(awaitable: Awaitable[Any], raised: list[BaseException]) -> Any:
-    uncancellable.set(True)
-    try:
-        return await awaitable
-    except BaseException as error:
-        raised.append(error)
-        raise
-
-
-def _carry_iterator(_: Any, switch: Switch) -> Callable[..., Any]:
-    """Let the thread behind `run_iter` work in the context in which `run_iter` was called, not the reader's."""
-
-    def init(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> None:
-        wrapped(*args, **kwargs)
-        if switch.on:
-            guard.call(_carry_start, instance)
-
-    return init
-
-
-def _carry_start(response: Any) -> None:
-    response._start_thread_func = carry(response._start_thread_func)
-
-
 def _patches(patches: Patches) -> tuple[Patch, ...]:
     tools = ObservedTools(lambda agent: agent._function_map)
     executors = CodeExecutors(patches)
@@ -189,7 +137,6 @@ def _patches(patches: Patches) -> tuple[Patch, ...]:
         agent("get_human_input", ask, "the time a human takes is not the agent's"),
         agent("a_get_human_input", ask, "the same, async"),
         agent("execute_code_blocks", operation(open_code, close_legacy_code), "code run without an executor object"),
-        agent("_run_async_in_thread", wrap(_keep_cause), "turns any exception into KeyError('value')", optional=True),
         Patch("autogen.agentchat.groupchat", "GroupChat.select_speaker", speaker, "who speaks next"),
         Patch("autogen.agentchat.groupchat", "GroupChat.a_select_speaker", speaker, "the same, async"),
         Patch("autogen.oai.client", "OpenAIWrapper.create", ModelCalls(patches).replace, "which clients are called"),
@@ -200,22 +147,7 @@ def _patches(patches: Patches) -> tuple[Patch, ...]:
             "turns a 400 into ValueError",
             optional=True,
         ),
-        carrying(_CONVERSABLE, "asyncio", "an async reply calls the model in an executor, with an empty context"),
-        carrying(_CONVERSABLE, "threading", "run() and async tools of sync chats have a thread", optional=True),
-        *(
-            carrying(module, name, "work in a thread of its own", optional=True)
-            for module, name in (
-                ("autogen.agentchat.group.multi_agent_chat", "threading"),
-                ("autogen.agentchat.contrib.swarm_agent", "threading"),
-                ("autogen.oai.openai_responses", "threading"),
-                ("autogen.llm_clients.openai_responses_v2", "threading"),
-                ("autogen.tools.experimental.reliable.reliable", "asyncio"),
-            )
-        ),
-        *(
-            Patch("autogen.io.run_response", f"{name}.__init__", wrap(_carry_iterator), "starts its thread late", True)
-            for name in ("RunIterResponse", "AsyncRunIterResponse")
-        ),
+        *BACKGROUND,
     )
 
 

@@ -46,14 +46,19 @@ class CarryingThread(threading.Thread):
             super().run()
         except BaseException as error:
             # It ends in threading.excepthook, and whoever waits for this thread is told nothing.
-            guard.call(_record_escaped, error, started_ns)
+            guard.call(record_escaped, error, started_ns)
             raise
 
 
-def _record_escaped(error: BaseException, started_ns: int) -> None:
-    """Record an exception that ends a thread of the host's, unless an operation inside has done so."""
+def record_escaped(error: BaseException, started_ns: int | None = None) -> None:
+    """Record an exception that nobody may ever see, unless an operation inside has done so.
+
+    Args:
+        error: The exception, where it is caught for the last time.
+        started_ns: When the work began that failed with it, if that is known.
+    """
     operation = current_operation()
-    if operation is None or recorded_fault(error, operation.fact.request_id) is None:
+    if recorded_fault(error, operation.fact.request_id if operation else None) is None:
         open_operation(Kind.WORKFLOW, "background thread", started_ns=started_ns).fail(error)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind, Outcome
+from autogen_otel.core.forks import after_fork_in_child, fork_gate
 from autogen_otel.operations.listeners import Listener
 from autogen_otel.telemetry.labels import Labels
 
@@ -38,6 +39,7 @@ class Metrics(Listener):
         self._traced_elsewhere = traced_elsewhere
         self._labels = Labels()
         self._meter: Meter | None = None
+        after_fork_in_child(self._forget)
         self._durations: dict[Kind, Histogram] = {}
         self._tokens: Histogram
         self._faults: Counter
@@ -50,21 +52,31 @@ class Metrics(Listener):
         histogram = self._durations.get(operation.kind)
         if histogram is None or (operation.kind is Kind.MODEL and self._traced_elsewhere(operation)):
             return
+        if names.CACHE_HIT in operation.attributes:
+            return
         labels = self._labels.of(operation, end.error_type if end.outcome is not Outcome.OK else None)
-        if operation.kind is not Kind.MODEL:
+        with fork_gate:
             histogram.record((end.ended_ns - operation.started_ns) / 1e9, labels)
-        elif names.CACHE_HIT not in operation.attributes:
-            histogram.record((end.ended_ns - operation.started_ns) / 1e9, labels)
-            for key, type_ in ((names.INPUT_TOKENS, "input"), (names.OUTPUT_TOKENS, "output")):
-                tokens = end.attributes.get(key)
-                if tokens is not None:
-                    self._tokens.record(tokens, {**labels, names.TOKEN_TYPE: type_})
+            if operation.kind is Kind.MODEL:
+                self._count_tokens(end, labels)
 
     def settled(self, fact: Settled) -> None:
         """Count a fault, once, when it is known whether it was masked."""
         if self._meter is None:
             self._follow()
-        self._faults.add(1, self._labels.of_fault(fact.fault, masked=fact.masked))
+        labels = self._labels.of_fault(fact.fault, masked=fact.masked)
+        with fork_gate:
+            self._faults.add(1, labels)
+
+    def _count_tokens(self, end: Finished, labels: dict[str, str]) -> None:
+        for key, type_ in ((names.INPUT_TOKENS, "input"), (names.OUTPUT_TOKENS, "output")):
+            tokens = end.attributes.get(key)
+            if tokens is not None:
+                self._tokens.record(tokens, {**labels, names.TOKEN_TYPE: type_})
+
+    def _forget(self) -> None:
+        """Ask for the meter anew in a forked child: our own provider is another one there."""
+        self._meter = None
 
     def _follow(self) -> None:
         meter = self._find_meter()

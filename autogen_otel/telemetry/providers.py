@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import os
 import threading
 import time
-import weakref
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, trace
@@ -17,6 +15,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from autogen_otel.core.forks import after_fork_in_child
 from autogen_otel.core.guard import guard
 from autogen_otel.telemetry import exporters
 from autogen_otel.telemetry.spans import SCOPE, Enricher
@@ -46,9 +45,7 @@ class Providers:
         self._keeping: list[KeepingUndelivered] = []
         self._silent: set[str] = set()
         self._lock = threading.Lock()
-        reset = weakref.WeakMethod(self._after_fork)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=lambda: (method := reset()) and method())
+        after_fork_in_child(self._after_fork)
         self._enriched: list[tuple[Any, Enricher]] = []
         self._handed_out: dict[str, tuple[Any, Any]] = {}
 
@@ -121,19 +118,27 @@ class Providers:
             return self._own[signal]
 
     def _after_fork(self) -> None:
+        """Begin anew in a forked child.
+
+        Metrics with a provider of its own: the parent's sums must not be sent by each child again, and a thread that was
+        collecting in the parent has left its locks behind. Spans and logs keep theirs, which the SDK renews.
+        """
         self._lock = threading.Lock()
+        self._own.pop(exporters.METRICS, None)
+        self._handed_out.pop("meter", None)
 
     def _exporters(self, signal: str) -> list[Any]:
         return [self._exporter(signal, name) for name in exporters.chosen(signal)]
 
     def _exporter(self, signal: str, name: str) -> Any:
         keep = functools.partial(self._store_exporter, signal)
-        exporter = None if name == exporters.STORE else exporters.make(signal, name)
+        make = functools.partial(exporters.make, signal, name)
+        exporter = None if name == exporters.STORE else make()
         if exporter is None:
             # Telemetry that cannot be sent where it should go is kept, not thrown away.
             return keep()
         where = (exporters.endpoint_of(signal) or f"The exporter {name!r}", self._settings.store)
-        exporter = KeepingUndelivered(exporter, keep, where, self._silent)
+        exporter = KeepingUndelivered(exporter, make, keep, where, self._silent)
         self._keeping.append(exporter)
         return exporter
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,15 +42,23 @@ class KeepingUndelivered(Proxy):
 
     Args:
         exporter: A span, log or metric exporter of the SDK.
+        make: Makes another one in a forked child, where the connections of this one belong to the parent.
         store_exporter: Makes the exporter of the local store for the same signal, when it is needed.
         where: The place that telemetry goes to, and the store, for the warning.
         silent: The places that do not answer; all signals share it, so that there is one warning for a place.
     """
 
     def __init__(
-        self, exporter: Any, store_exporter: Callable[[], Any], where: tuple[str, object], silent: set[str]
+        self,
+        exporter: Any,
+        make: Callable[[], Any],
+        store_exporter: Callable[[], Any],
+        where: tuple[str, object],
+        silent: set[str],
     ) -> None:
         super().__init__(exporter)
+        self._self_make = make
+        self._self_pid = os.getpid()
         self._self_store_exporter = store_exporter
         self._self_where = where
         self._self_silent = silent
@@ -62,6 +71,9 @@ class KeepingUndelivered(Proxy):
         """Send a batch; keep it if that fails."""
         if self._self_failing and self._self_closing:
             return self._keep(batch)
+        if self._self_pid != os.getpid():
+            self._self_pid = os.getpid()
+            self.__wrapped__ = self._self_make() or self.__wrapped__
         token = _exporting.set(True)
         try:
             result = guard.call(self.__wrapped__.export, batch, *args, **kwargs)

@@ -1,0 +1,33 @@
+"""Surviving `os.fork`: a child has one thread, and for ever the locks that the others held."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from types import MethodType
+
+# Held around calls that take locks of a library which it does not renew in a child (the metrics SDK: each histogram has
+# one). A fork waits until nobody is inside. Reentrant, for a finalizer that forks may run in the middle of such a call.
+fork_gate: Final = threading.RLock()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=fork_gate.acquire, after_in_parent=fork_gate.release, after_in_child=fork_gate.release
+    )
+
+
+def after_fork_in_child(method: MethodType | Any) -> None:
+    """Call a bound method in each child that is forked from now on, for as long as its object lives."""
+    reference = weakref.WeakMethod(method)
+
+    def call() -> None:
+        found = reference()
+        if found is not None:
+            found()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=call)

@@ -1,0 +1,76 @@
+"""A burst of requests against the provider's rate limit.
+
+Symptom: A quiet service never fails. When many chats start in the same second, most of them end in a 500.
+
+Cause: The provider refuses what exceeds its limit (429). The client's own two retries come back all at once, too.
+
+Fix: Bound how many chats run at a time, and retry a 429 at the edge of the application, after the time that the
+provider asks for. Never retry what is not transient: a used-up quota, or an exception that Python itself raised.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from autogen_otel.demo.agents import Model, ask, build_agents
+from autogen_otel.demo.provider import RateLimit, Slow, echo_tools
+from autogen_otel.demo.web import Answer, Question, in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from autogen_otel.demo.provider import Script
+
+REQUESTS: Final = 16
+
+
+def script() -> Script:
+    """Return a model that takes 0.2 s and, after a burst of 4, at most 10 requests a second."""
+    return RateLimit(10, 4, lambda chat: Slow(0.2, echo_tools(chat)))
+
+
+def prompt(number: int) -> str:
+    """Return what the client asks."""
+    return f"Please translate sentence {number}."
+
+
+def broken(model: Model, questions: Sequence[Question]) -> list[Answer]:
+    """Start a chat for everybody at once."""
+
+    def handle(text: str) -> str:
+        return ask(build_agents(model), text)
+
+    return in_threads(handle, questions)
+
+
+def fixed(model: Model, questions: Sequence[Question]) -> list[Answer]:
+    """Let two chats run at a time, and wait when the provider says so."""
+    slots = threading.BoundedSemaphore(2)
+
+    def handle(text: str) -> str:
+        with slots:
+            return _with_retries(lambda: ask(build_agents(model), text))
+
+    return in_threads(handle, questions)
+
+
+def _with_retries(call: Callable[[], str], attempts: int = 6) -> str:
+    from openai import RateLimitError
+
+    for attempt in range(1, attempts):
+        try:
+            return call()
+        except RateLimitError as error:
+            if error.code == "insufficient_quota":
+                raise
+            time.sleep(_pause(error, attempt))
+    return call()
+
+
+def _pause(error: Any, attempt: int) -> float:
+    """Return how long to wait: what the provider says or twice as long each time, and a little at random."""
+    asked = float(error.response.headers.get("retry-after", 0))
+    return max(asked, 0.1 * 2**attempt) * random.uniform(1, 1.25)  # noqa: S311 - no secret

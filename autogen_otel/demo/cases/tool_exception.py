@@ -1,0 +1,63 @@
+"""A tool raises, and only its text arrives.
+
+Symptom: Some answers are 200 and read like an error, such as "Error: 'p9'". No log has an exception.
+
+Cause: AutoGen catches what a tool raises and gives the model a text in its place; type and traceback are gone.
+
+Fix: Let the tool check its input and answer "not found" as data. The model can explain that; it cannot explain 'p9'.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from autogen_otel.demo.agents import Model, ask, build_agents
+from autogen_otel.demo.provider import echo_tools
+from autogen_otel.demo.web import Answer, Question, in_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from autogen_otel.demo.provider import Script
+
+REQUESTS: Final = 6
+POLICIES: Final = {"p1": "covers fire", "p2": "covers theft", "p3": "covers water"}
+
+
+def script() -> Script:
+    """Return a model that calls a tool when a line of the prompt begins with "call"."""
+    return echo_tools
+
+
+def prompt(number: int) -> str:
+    """Return what the client asks: every second one for a policy that is not there."""
+    policy_id = "p9" if number % 2 == 0 else f"p{(number + 1) // 2}"
+    return f'What does my policy {policy_id} cover?\ncall lookup_policy {{"policy_id": "{policy_id}"}}'
+
+
+def broken(model: Model, questions: Sequence[Question]) -> list[Answer]:
+    """Trust that the model only asks for policies that exist."""
+
+    def lookup_policy(policy_id: str) -> str:
+        """Look up what a policy covers."""
+        return POLICIES[policy_id]
+
+    def handle(text: str) -> str:
+        return ask(build_agents(model, lookup_policy), text)
+
+    return in_threads(handle, questions)
+
+
+def fixed(model: Model, questions: Sequence[Question]) -> list[Answer]:
+    """Answer for policies that do not exist, too."""
+
+    def lookup_policy(policy_id: str) -> dict[str, Any]:
+        """Look up what a policy covers."""
+        if policy_id not in POLICIES:
+            return {"found": False, "policy_id": policy_id}
+        return {"found": True, "policy_id": policy_id, "cover": POLICIES[policy_id]}
+
+    def handle(text: str) -> str:
+        return ask(build_agents(model, lookup_policy), text)
+
+    return in_threads(handle, questions)
