@@ -79,7 +79,7 @@ class Instrumentation:
         return self._patches.status()
 
     def _apply(self, adapter: Any) -> None:
-        self._patches.apply(adapter.patches(self._patches))
+        self._patches.apply(adapter.patches(self._patches, self.settings.capture_content))
 
 
 def instrument(settings: Settings | None = None) -> Instrumentation:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import openai._base_client
 from autogen import AssistantAgent, UserProxyAgent, register_function
 from autogen.io.base import IOStream
+from openai._models import add_request_id
 from openai.types.chat import ChatCompletion
 
 TOOL: Final = "lookup_policy"
@@ -81,7 +82,7 @@ def _answer_at_once() -> None:
 
 
 def _completion(message: dict[str, Any], reason: str) -> ChatCompletion:
-    return ChatCompletion.model_validate(
+    completion = ChatCompletion.model_validate(
         {
             "id": "chatcmpl-1",
             "object": "chat.completion",
@@ -91,3 +92,5 @@ def _completion(message: dict[str, Any], reason: str) -> ChatCompletion:
             "usage": {"prompt_tokens": 90, "completion_tokens": 9, "total_tokens": 99},
         }
     )
+    add_request_id(completion, "req_1")
+    return completion

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import Histogram
 from opentelemetry.sdk.trace import SpanProcessor
 
@@ -70,14 +70,17 @@ def recording() -> Iterator[list[Opened]]:
     found: list[Opened] = []
 
     def watched(histogram: Any, amount: float, attributes: Any = None, context: Any = None) -> None:
-        opened = watch.opened[trace.get_current_span().get_span_context().span_id]
-        opened.records.append((histogram.name, dict(attributes or {})))
+        opened = watch.opened.get(trace.get_current_span(context).get_span_context().span_id)
+        if opened is not None:
+            opened.records.append((histogram.name, dict(attributes or {})))
         record(histogram, amount, attributes, context)
 
     trace.get_tracer_provider().add_span_processor(watch)  # type: ignore[attr-defined]
     Histogram.record = watched  # type: ignore[method-assign]
     try:
         yield found
+        # Measurements may be recorded as late as when they are collected.
+        metrics.get_meter_provider().force_flush()  # type: ignore[attr-defined]
     finally:
         Histogram.record = record  # type: ignore[method-assign]
         found.extend(watch.opened.values())

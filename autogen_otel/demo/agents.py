@@ -20,7 +20,7 @@ def build_agents(model: Model, *tools: Callable[..., Any]) -> tuple[Any, Any]:
     """
     from autogen import AssistantAgent, UserProxyAgent, register_function
 
-    assistant = AssistantAgent("assistant", llm_config={"config_list": [dict(model)], "cache_seed": None})
+    assistant = AssistantAgent("assistant", llm_config={"config_list": [dict(model)], "cache_seed": None, "timeout": 3})
     user_proxy = UserProxyAgent(
         "user_proxy",
         human_input_mode="NEVER",

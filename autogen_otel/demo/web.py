@@ -17,16 +17,23 @@ AsyncHandler: TypeAlias = "Callable[[str], Awaitable[str]]"
 
 
 class Question(NamedTuple):
-    """What a client sends: the request's ID, as from an `X-Request-ID` header, and the text."""
+    """What a client sends.
 
-    id: str
+    Attributes:
+        request_id: As from an `X-Request-ID` header.
+        user: Who asks; a mark in the text, `[rq:user]`, tells from an answer for whom it was made.
+        text: The text.
+    """
+
+    request_id: str
+    user: str
     text: str
 
 
 class Answer(NamedTuple):
-    """What the client gets; status 0 stands for none at all."""
+    """What the client gets; status 0 stands for nothing at all."""
 
-    id: str
+    question: Question
     status: int
     text: str
 
@@ -34,19 +41,19 @@ class Answer(NamedTuple):
 def respond(handle: Handler, question: Question) -> Answer:
     """Answer one question as a web framework does: whatever a handler raises becomes the same 500."""
     try:
-        with request(question.id):
-            return Answer(question.id, 200, handle(question.text))
+        with request(question.request_id):
+            return Answer(question, 200, handle(question.text))
     except Exception:  # noqa: BLE001 - this is the generic 500 that the demo is about
-        return _server_error(question)
+        return Answer(question, 500, "Internal Server Error")
 
 
 async def respond_async(handle: AsyncHandler, question: Question) -> Answer:
     """Do the same for an async handler."""
     try:
-        with request(question.id):
-            return Answer(question.id, 200, await handle(question.text))
+        with request(question.request_id):
+            return Answer(question, 200, await handle(question.text))
     except Exception:  # noqa: BLE001 - as above
-        return _server_error(question)
+        return Answer(question, 500, "Internal Server Error")
 
 
 def in_threads(handle: Handler, questions: Sequence[Question]) -> list[Answer]:
@@ -68,7 +75,3 @@ def in_loop(handle: AsyncHandler, questions: Sequence[Question]) -> list[Answer]
         return await asyncio.gather(*(respond_async(handle, question) for question in questions))
 
     return asyncio.run(serve())
-
-
-def _server_error(question: Question) -> Answer:
-    return Answer(question.id, 500, "Internal Server Error")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 from autogen_otel.demo.web import Answer, Handler, Question, respond
 from autogen_otel.instrument import instrument
@@ -14,28 +15,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-# A worker that waits for bytes which another one has taken would wait for ever.
-_WORKER_SECONDS = 20
+AVAILABLE: Final = hasattr(os, "fork")
+# A worker may wait for bytes that another one has taken; the client's timeout ends that, this is for the worst.
+_WORKER_SECONDS: Final = 20
+_START_SECONDS: Final = 0.04
 
 
 def in_workers(handle: Handler, questions: Sequence[Question], workers: int) -> list[Answer]:
-    """Fork workers, give each its share of the questions, let them start together and return the answers."""
-    ready, go = os.pipe()
-    pipes = [_fork(handle, questions[number::workers], ready, go) for number in range(workers)]
-    os.close(ready)
-    os.close(go)
-    answers = [answer for pid, pipe in pipes for answer in _collect(pid, pipe)]
-    found = {answer.id: answer for answer in answers}
-    return [found.get(question.id, Answer(question.id, 0, "")) for question in questions]
+    """Fork workers one after the other, give each its share of the questions, and return the answers in order."""
+    started = [_start(handle, questions[number::workers]) for number in range(workers)]
+    answers = {answer.question: answer for pid, pipe in started for answer in _collect(pid, pipe)}
+    return [answers.get(question, Answer(question, 0, "")) for question in questions]
 
 
-def _fork(handle: Handler, share: Sequence[Question], ready: int, go: int) -> tuple[int, int]:
+def _start(handle: Handler, share: Sequence[Question]) -> tuple[int, int]:
     receive, send = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.close(go)
         _work(handle, share, send)
     os.close(send)
+    time.sleep(_START_SECONDS)  # a server does not start them in the same instant
     return pid, receive
 
 
@@ -45,9 +44,9 @@ def _work(handle: Handler, share: Sequence[Question], send: int) -> NoReturn:
         answers = [respond(handle, question) for question in share]
         instrument().flush()
         with os.fdopen(send, "wb") as pipe:
-            pickle.dump([tuple(answer) for answer in answers], pipe)
+            pickle.dump(answers, pipe)
     finally:
-        # Not sys.exit: the parent's buffers and exit handlers are not the worker's to run.
+        # Not sys.exit: the buffers and exit handlers of the parent are not the worker's to run.
         os._exit(0)
 
 
@@ -55,4 +54,4 @@ def _collect(pid: int, pipe: int) -> list[Answer]:
     with os.fdopen(pipe, "rb") as stream:
         data = stream.read()
     os.waitpid(pid, 0)
-    return [Answer(*fields) for fields in pickle.loads(data)] if data else []  # noqa: S301 - from our own child
+    return list(pickle.loads(data)) if data else []  # noqa: S301 - written by our own child

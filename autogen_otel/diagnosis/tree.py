@@ -65,41 +65,32 @@ class Forest:
             root_span_id: The span of the request; it may not be there.
             tops: It and the tops that belong to it.
         """
-        ordered = sorted(tops, key=lambda span: (span.span_id != root_span_id, _order(span)))
         found: list[Node] = []
-        seen: set[str] = set()
-        orphans: list[StoredSpan] = []
-        for top in ordered:
+        for top in sorted(tops, key=lambda span: (span.span_id != root_span_id, _order(span))):
             if top.span_id == root_span_id:
-                found += self._below(top, 0, seen)
+                found += self._below(Node(top, 0))
             else:
-                orphans.append(top)
-        for orphan in orphans:
-            first, *rest = self._below(orphan, 1, seen)
-            found += [Node(first.span, first.depth, orphan=True), *rest]
+                found += self._below(Node(top, 1, orphan=True))
         return tuple(found)
 
-    def _below(self, top: StoredSpan, depth: int, seen: set[str]) -> list[Node]:
-        """Return a span and what is below it, without what was seen before."""
+    def _below(self, top: Node) -> list[Node]:
+        """Return a span and all that is below it."""
         found = []
-        stack = [Node(top, depth)]
+        stack = [top]
         while stack:
             node = stack.pop()
-            seen.add(node.span.span_id)
             found.append(node)
             children = self._children.get(node.span.span_id, ())
-            stack += [Node(child, node.depth + 1) for child in reversed(children) if child.span_id not in seen]
+            stack += [Node(child, node.depth + 1) for child in reversed(children)]
         return found
 
     def _cut_circles(self, ordered: list[StoredSpan]) -> None:
-        seen: set[str] = set()
-        for top in self.tops:
-            self._below(top, 0, seen)
+        seen = {node.span.span_id for top in self.tops for node in self._below(Node(top, 0))}
         for span in ordered:
             if span.span_id not in seen:
                 self._children[span.parent_span_id].remove(span)
                 self.tops.append(span)
-                self._below(span, 0, seen)
+                seen.update(node.span.span_id for node in self._below(Node(span, 0)))
         self.tops.sort(key=_order)
 
 

@@ -10,10 +10,10 @@ _MS: Final = 10**6
 
 
 def plain(value: object, limit: int = 0) -> str:
-    """Return a value as one line without control characters.
+    r"""Return a value as one line without control characters.
 
     What a terminal would obey and not show (escape sequences, a change of the writing direction) is spelled out:
-    `\\x1b` says more than nothing.
+    `\x1b` says more than nothing.
 
     Args:
         value: Anything with a text.
@@ -34,9 +34,9 @@ def lines(value: object, limit: int = 0) -> list[str]:
 
 
 def duration(ns: int) -> str:
-    """Return a duration with about three digits: `0.41 ms`, `87 ms`, `3.08 s`, `2 min 5 s`, `3 h 12 min`."""
+    """Return a duration with about three digits: `0.41 ms`, `2.1 ms`, `87 ms`, `3.08 s`, `2 min 5 s`, `3 h 12 min`."""
     if abs(ns) < 10 * _MS:
-        return f"{ns / _MS:.2g} ms" if abs(ns) < _MS else f"{ns / _MS:.1f} ms"
+        return f"{ns / _MS:.2f} ms" if abs(ns) < _MS and ns else f"{ns / _MS:.1f} ms"
     if abs(ns) < 1000 * _MS:
         return f"{ns / _MS:.0f} ms"
     if abs(ns) < 60_000 * _MS:

@@ -21,11 +21,12 @@ class Adapter:
         module: What the application imports.
         distributions: Under which names it is installed.
         versions: The versions it was tested with, for people.
-        patches: Makes the table of patches; gets the `Patches` so that it can weave what it meets later, and undo it.
+        patches: Makes the table of patches; gets the `Patches` so that it can weave what it meets later, and undo it,
+            and whether arguments, results and messages are to be recorded.
     """
 
     name: str
     module: str
     distributions: tuple[str, ...]
     versions: str
-    patches: Callable[[Patches], Iterable[Patch]]
+    patches: Callable[[Patches, bool], Iterable[Patch]]

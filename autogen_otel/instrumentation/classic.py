@@ -15,6 +15,7 @@ from autogen_otel.instrumentation.adapter import Adapter
 from autogen_otel.instrumentation.classic_background import BACKGROUND
 from autogen_otel.instrumentation.classic_code import CodeExecutors, close_legacy_code, open_code
 from autogen_otel.instrumentation.classic_models import ModelCalls, keep_bad_request
+from autogen_otel.instrumentation.content import content_of
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.instrumentation.tools import ObservedTools
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
@@ -67,13 +68,13 @@ def _open_input(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noq
 # Tools
 
 
-def _tool_name(args: Args, kwargs: Kwargs) -> tuple[str, dict[str, Any]]:
-    call = args[0] if args else kwargs["func_call"]
-    return str(call.get("name", "")), call
+def _tool_call(args: Args, kwargs: Kwargs) -> dict[str, Any]:
+    return args[0] if args else kwargs["func_call"]  # type: ignore[no-any-return]
 
 
 def _open_tool(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
-    name, call = _tool_name(args, kwargs)
+    call = _tool_call(args, kwargs)
+    name = str(call.get("name", ""))
     call_id = args[1] if len(args) > 1 else kwargs.get("call_id")
     attributes: dict[str, Any] = {names.TOOL_TYPE: "function"}
     if isinstance(call_id, str):
@@ -100,7 +101,7 @@ def _close_tool(operation: OpenOperation, result: Any) -> None:
         operation.report(FaultKind.UNKNOWN_TOOL, FaultKind.UNKNOWN_TOOL.value, text.removeprefix("Error: "))
 
 
-def _patches(patches: Patches) -> tuple[Patch, ...]:
+def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:  # noqa: FBT001
     tools = ObservedTools(lambda agent: agent._function_map)
     executors = CodeExecutors(patches)
     patches.on_undo(tools.restore)
@@ -112,13 +113,20 @@ def _patches(patches: Patches) -> tuple[Patch, ...]:
     def open_tool(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
         opened = _open_tool(agent, args, kwargs)
         tools.observe(agent, opened.fact.name)
+        if content:
+            opened.attributes[names.TOOL_ARGUMENTS] = content_of(_tool_call(args, kwargs).get("arguments"))
         return opened
+
+    def close_tool(opened: OpenOperation, result: Any) -> None:
+        _close_tool(opened, result)
+        if content:
+            opened.attributes[names.TOOL_RESULT] = content_of(result[1].get("content"))
 
     def agent(method: str, replace: Any, why: str, *, optional: bool = False) -> Patch:
         return Patch(_CONVERSABLE, f"ConversableAgent.{method}", replace, why, optional)
 
     chat, chats = operation(_open_chat), operation(_open_chats)
-    reply, tool = operation(open_reply), operation(open_tool, _close_tool)
+    reply, tool = operation(open_reply), operation(open_tool, close_tool)
     ask, speaker = operation(_open_input), operation(_open_speaker)
     return (
         agent("initiate_chat", chat, "a chat; runs below the except clauses that swallow its failure"),
@@ -139,7 +147,7 @@ def _patches(patches: Patches) -> tuple[Patch, ...]:
         agent("execute_code_blocks", operation(open_code, close_legacy_code), "code run without an executor object"),
         Patch("autogen.agentchat.groupchat", "GroupChat.select_speaker", speaker, "who speaks next"),
         Patch("autogen.agentchat.groupchat", "GroupChat.a_select_speaker", speaker, "the same, async"),
-        Patch("autogen.oai.client", "OpenAIWrapper.create", ModelCalls(patches).replace, "which clients are called"),
+        Patch("autogen.oai.client", "OpenAIWrapper.create", ModelCalls(patches, content).replace, "which clients are called"),
         Patch(
             "autogen.oai.client",
             "OpenAIClient._handle_openai_bad_request_error",

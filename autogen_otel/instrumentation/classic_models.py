@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
+from autogen_otel.instrumentation.content import input_messages, output_messages
 from autogen_otel.instrumentation.model_calls import request_attributes, response_attributes
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
@@ -108,8 +109,9 @@ _choice: ContextVar[_Choice | None] = ContextVar("autogen_otel_choice", default=
 class ModelCalls:
     """Observes `OpenAIWrapper.create` and, as it meets them, the classes of the clients that it calls."""
 
-    def __init__(self, patches: Patches) -> None:
+    def __init__(self, patches: Patches, content: bool) -> None:  # noqa: FBT001 - as in Adapter.patches
         self._patches = patches
+        self._create = operation(_open_with_content, _close_with_content) if content else operation(_open, _close)
 
     @property
     def replace(self) -> Callable[[Any, Switch], Any]:
@@ -133,7 +135,7 @@ class ModelCalls:
 
     def _begin(self, wrapper: Any, config: dict[str, Any]) -> _Choice:
         for client in wrapper._clients:
-            self._patches.weave_class(type(client), "create", _CREATE, "a call of the provider")
+            self._patches.weave_class(type(client), "create", self._create, "a call of the provider")
         return _Choice(wrapper, config)
 
 
@@ -159,7 +161,16 @@ def _close(opened: OpenOperation, response: Any) -> None:
         choice.heard()
 
 
-_CREATE: Final = operation(_open, _close)
+def _open_with_content(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpenOperation | None:
+    opened = _open(client, args, kwargs)
+    if opened is not None:
+        opened.attributes.update(input_messages((args[0] if args else kwargs["params"]).get("messages", ())))
+    return opened
+
+
+def _close_with_content(opened: OpenOperation, response: Any) -> None:
+    _close(opened, response)
+    opened.attributes.update(output_messages(response))
 
 
 def keep_bad_request(_: Any, switch: Switch) -> Callable[..., Any]:

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 # Deeper values become text: a log's body may contain itself.
 _MAX_DEPTH: Final = 16
-_INT64: Final = range(-(2**63), 2**63)
+_MAX_INT64: Final = 2**63 - 1
 _HAS_IS_REMOTE: Final = 0x100
 _IS_REMOTE: Final = 0x200
 
@@ -61,7 +61,8 @@ def any_value(value: Any, depth: int = 0) -> Json:
         return {"boolValue": value}
     if isinstance(value, int):
         # `int()` first: the text of an IntEnum's member is its name on Python 3.10.
-        return {"intValue": str(int(value))} if value in _INT64 else {"stringValue": safe_text(int(value))}
+        number = int(value)
+        return {"intValue" if -_MAX_INT64 - 1 <= number <= _MAX_INT64 else "stringValue": safe_text(number)}
     if isinstance(value, float):
         return {"doubleValue": double(value)}
     return {} if value is None else _compound(value, depth)

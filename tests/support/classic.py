@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 autogen = pytest.importorskip("autogen", reason="classic AutoGen is not installed")
 
 from autogen_otel.demo.provider import Provider
+from autogen_otel.instrumentation.threads import CarryingThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +92,38 @@ async def a_chat(user: Any, assistant: Any, message: str, **more: Any) -> str:
     """The same, async."""
     result = await user.a_initiate_chat(assistant, message=message, silent=True, **more)
     return str(result.chat_history[-1]["content"])
+
+
+def read(response: Any) -> None:
+    """Read a `run()` to its end, as a user interface does; raise what it failed with."""
+    for event in response.events:
+        if event.type == "input_request":
+            event.content.respond("exit")
+
+
+def wait_for_background() -> None:
+    """Wait until the threads that AutoGen has opened are done, though nobody reads what they do."""
+    for thread in threading.enumerate():
+        if isinstance(thread, CarryingThread):
+            thread.join(20)
+
+
+def agent_of(provider: Provider, name: str, **more: Any) -> Any:
+    """Return an agent with a model."""
+    return autogen.ConversableAgent(
+        name, llm_config=llm_config(config(provider)), human_input_mode="NEVER", silent=True, **more
+    )
+
+
+def mute(name: str, **more: Any) -> Any:
+    """Return an agent without a model."""
+    return autogen.ConversableAgent(name, llm_config=False, human_input_mode="NEVER", silent=True, **more)
+
+
+def group_of(provider: Provider, *members: Any, method: str = "round_robin", **more: Any) -> Any:
+    """Return the manager of a group chat."""
+    group = autogen.GroupChat(list(members), messages=[], speaker_selection_method=method, **{"max_round": 4, **more})
+    return autogen.GroupChatManager(group, llm_config=llm_config(config(provider)), is_termination_msg=ends, silent=True)
 
 
 def named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -229,8 +229,8 @@ class TestSpans:
             max_link_attributes=1,
         )
         tracer = TracerProvider(span_limits=limits, shutdown_on_exit=False).get_tracer("t")
-        link = Link(context(3), {"a": 1, "b": 2})
-        full = tracer.start_span("s", attributes={"a": 1, "b": 2}, links=[link, link])
+        links = [Link(context(number), {"a": 1, "b": 2}) for number in (3, 4)]
+        full = tracer.start_span("s", attributes={"a": 1, "b": 2}, links=links)
         full.add_event("e", {"a": 1, "b": 2})
         full.add_event("e", {"a": 1, "b": 2})
         full.end()

@@ -1,11 +1,12 @@
-"""A burst of requests against the provider's rate limit.
+"""A burst of requests runs into the provider's rate limit.
 
-Symptom: A quiet service never fails. When many chats start in the same second, most of them end in a 500.
+Symptom: A quiet service never fails; when many chats begin in the same second, most of them end in a 500.
 
-Cause: The provider refuses what exceeds its limit (429). The client's own two retries come back all at once, too.
+Cause: The provider refuses what exceeds its limit (429). The two retries of the client come back all at once as well.
 
-Fix: Bound how many chats run at a time, and retry a 429 at the edge of the application, after the time that the
-provider asks for. Never retry what is not transient: a used-up quota, or an exception that Python itself raised.
+Fix: Bound the chats that run at a time, and retry a 429 at the edge, after the time that the provider asks for.
+
+Never retry what is not transient: a quota that is used up, or an exception that Python itself has raised.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ REQUESTS: Final = 16
 
 
 def script() -> Script:
-    """Return a model that takes 0.2 s and, after a burst of 4, at most 10 requests a second."""
-    return RateLimit(10, 4, lambda chat: Slow(0.2, echo_tools(chat)))
+    """Return a model that takes 0.3 s and, after a burst of 4, at most 5 requests a second."""
+    return RateLimit(5, 4, lambda chat: Slow(0.3, echo_tools(chat)))
 
 
 def prompt(number: int) -> str:

@@ -1,11 +1,12 @@
 """Agents shared between concurrent requests.
 
-Symptom: Each request alone is answered well. Under load users read parts of each other's conversations, answered with
-200, and some get a 500 that nobody can repeat.
+Symptom: Alone every request is fine; under load users read each other's text, and some get a 500.
 
-Cause: An agent keeps its conversation in itself. Requests that share one agent clear, write and read the same history.
+Cause: An agent keeps its conversation in itself. Requests that share one agent clear, write and read the same history:
+a prompt holds parts of several conversations. The model answers that, or refuses it because a tool call in it has lost
+its result.
 
-Fix: Build the agents inside the request. What must outlive a request goes into a store, under the ID of its session.
+Fix: Build the agents inside the request; keep what must outlive it in a store, under the ID of the session.
 """
 
 from __future__ import annotations
@@ -36,18 +37,18 @@ def script() -> Script:
 
 
 def prompt(number: int) -> str:
-    """Return what the client asks; every fourth question needs a tool."""
-    question = f"I am customer {number}. Which of my claims are open?"
-    return f'{question}\ncall open_claims {{"customer": {number}}}' if number % 4 == 0 else question
+    """Return what the client asks; the model calls a tool when a line says so, for every fourth user."""
+    question = f"I am user {number}. Which of my claims are open?"
+    return f'{question}\ncall open_claims {{"user": {number}}}' if number % 4 == 0 else question
 
 
-def open_claims(customer: int) -> str:
-    """List the open claims of a customer."""
-    return f"customer {customer}: claim {customer:03}"
+def open_claims(user: int) -> str:
+    """List the open claims of a user."""
+    return f"[rq:user-{user:02}] claim {user}-A is open"
 
 
 def broken(model: Model, questions: Sequence[Question]) -> list[Answer]:
-    """Use the two agents of the process for everybody."""
+    """Use the same two agents for everybody."""
     agents = build_agents(model, open_claims)
 
     def handle(text: str) -> str:

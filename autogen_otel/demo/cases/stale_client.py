@@ -1,12 +1,11 @@
-"""A client that is carried over a fork.
+"""A client is carried over a fork.
 
-Symptom: With several worker processes some requests fail with a connection error, and some are answered with 200 and
-the text of another request. One worker alone is fine.
+Symptom: One worker is fine; with several, users read each other's answers, and some requests lose their connection.
 
-Cause: The client was made, and used, before the server forked its workers. They inherit its open connections, so
-several processes write to and read from the same socket.
+Cause: The client was made and used before the server forked its workers. They inherit its open connection, so several
+processes write to one socket, and whoever reads first takes the answer.
 
-Fix: Make clients and agents in the worker, after the fork: in the request, or in the server's hook for a new worker.
+Fix: Make clients and agents after the fork: in the request, or in the hook that the server runs in each new worker.
 """
 
 from __future__ import annotations
@@ -17,12 +16,14 @@ from typing import TYPE_CHECKING, Final
 from autogen_otel.demo.agents import Model, ask, build_agents
 from autogen_otel.demo.provider import ChatRequest, Reply, echo_tools
 from autogen_otel.demo.web import Answer, Question
-from autogen_otel.demo.workers import in_workers
+from autogen_otel.demo.workers import AVAILABLE, in_workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autogen_otel.demo.provider import Script
+
+__all__ = ["AVAILABLE", "REQUESTS", "broken", "fixed", "prompt", "script"]
 
 REQUESTS: Final = 12
 WORKERS: Final = 4
@@ -32,7 +33,7 @@ def script() -> Script:
     """Return a model that takes a moment, as all do."""
 
     def slowly(chat: ChatRequest) -> Reply:
-        time.sleep(0.05)
+        time.sleep(0.15)
         return echo_tools(chat)
 
     return slowly
@@ -45,7 +46,7 @@ def prompt(number: int) -> str:
 
 def broken(model: Model, questions: Sequence[Question]) -> list[Answer]:
     """Make the agents once, say hello to the model so that the first user need not wait, and fork."""
-    agents = build_agents({**model, "timeout": 2})
+    agents = build_agents(model)
     ask(agents, "Hello.")
 
     def handle(text: str) -> str:

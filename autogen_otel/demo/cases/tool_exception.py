@@ -1,10 +1,10 @@
-"""A tool raises, and only its text arrives.
+"""A tool raises, and only the text of the exception arrives.
 
-Symptom: Some answers are 200 and read like an error, such as "Error: 'p9'". No log has an exception.
+Symptom: Some users are answered with 200 and an error instead of a policy; no log knows of an exception.
 
-Cause: AutoGen catches what a tool raises and gives the model a text in its place; type and traceback are gone.
+Cause: AutoGen catches what a tool raises and hands the model "Error: 'p9'" in its place; type and traceback are gone.
 
-Fix: Let the tool check its input and answer "not found" as data. The model can explain that; it cannot explain 'p9'.
+Fix: Let the tool check its input and return "not found" as data, which the model can explain to the user.
 """
 
 from __future__ import annotations

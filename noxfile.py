@@ -1,0 +1,87 @@
+"""The matrix: Python versions, AutoGen lines, the oldest OpenTelemetry, no AutoGen at all, and the built wheel."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+nox.options.sessions = ["lines", "pythons", "oldest", "alone", "wheel"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+MAIN = "3.11"
+LINES = {
+    "autogen-0.14-openai-2": ["autogen==0.14.1", "openai>=2,<3"],
+    "autogen-0.9": ["autogen==0.9", "openai==1.99.9"],
+    "pyautogen-0.9": ["pyautogen==0.9", "openai==1.99.9"],
+    "pyautogen-0.2": ["pyautogen==0.2.35", "openai>=1.58,<2"],
+}
+CURRENT = ["autogen==0.14.1", "openai>=3,<4"]
+HOST = ["tests/classic", "tests/contracts"]
+EVERYTHING_BUT_SERVERS = ["tests", "--ignore=tests/integration"]
+
+
+def install(session: nox.Session, *packages: str) -> None:
+    """Install the tree with what the tests need, and the given packages, resolved together."""
+    session.install("-e", ".[cli,otlp]", *nox.project.dependency_groups(PROJECT, "test"), *packages)
+
+
+def pytest(session: nox.Session, *what: str) -> None:
+    """Run tests; what the caller adds on the command line comes last."""
+    session.run("pytest", "-q", *what, *session.posargs)
+
+
+@nox.session(python=MAIN)
+@nox.parametrize("line", LINES, ids=list(LINES))
+def lines(session: nox.Session, line: str) -> None:
+    """Test the adapter on each version of AutoGen that it supports."""
+    install(session, *LINES[line])
+    pytest(session, *HOST)
+
+
+@nox.session(python=[python for python in PYTHONS if python != MAIN])
+def pythons(session: nox.Session) -> None:
+    """Test everything on each Python but the one on which `make test` runs."""
+    install(session, *CURRENT)
+    pytest(session, *EVERYTHING_BUT_SERVERS)
+
+
+@nox.session(python=MAIN)
+def oldest(session: nox.Session) -> None:
+    """Test with the oldest OpenTelemetry, structlog and wrapt that the package allows."""
+    pins = [
+        "opentelemetry-api==1.39.0",
+        "opentelemetry-sdk==1.39.0",
+        "opentelemetry-instrumentation-httpx==0.60b0",
+        "opentelemetry-exporter-otlp-proto-http==1.39.0",
+        "structlog==24.1.0",
+        "wrapt==1.17.0",
+    ]
+    install(session, "autogen==0.14.1", "openai>=2,<3", *pins)
+    pytest(session, *HOST, "tests/telemetry")
+
+
+@nox.session(python=MAIN)
+def alone(session: nox.Session) -> None:
+    """Test without any AutoGen: importing and `instrument()` work, and `doctor` says what is missing."""
+    install(session)
+    pytest(session, *EVERYTHING_BUT_SERVERS)
+
+
+@nox.session(python=MAIN)
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, and run the tests against it in a folder without the tree."""
+    away = Path(session.create_tmp()) / "away"
+    shutil.rmtree(away, ignore_errors=True)
+    away.mkdir()
+    session.run("uv", "build", "--quiet", "--wheel", "--out-dir", str(away), external=True)
+    (built,) = away.glob("*.whl")
+    session.install(f"{built}[cli,otlp]", *nox.project.dependency_groups(PROJECT, "test"), *CURRENT)
+    shutil.copytree("tests", away / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy("pyproject.toml", away)
+    session.chdir(away)
+    session.run("autogen-otel", "doctor")
+    pytest(session, *HOST, "tests/telemetry", "tests/demo")
