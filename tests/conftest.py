@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+# Imported first, because its pytest plugin would import it last of all, and CPython 3.11 crashes there in the parser
+# once a test has failed deep in a recursion.
+import hypothesis  # noqa: F401
 import pytest
 
 import autogen_otel

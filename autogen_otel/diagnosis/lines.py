@@ -45,8 +45,9 @@ def show(console: Console, text: Text, first: Text | None = None, rest: Text | N
     rest = rest or Text(" " * first.cell_len)
     width = max(_LEAST, console.width - first.cell_len)
     for number, line in enumerate(text.wrap(console, width, overflow="fold") or [Text()]):
-        line.rstrip()
-        console.print(joined(rest if number else first, line), soft_wrap=True, highlight=False)
+        whole = joined(rest if number else first, line)
+        whole.rstrip()
+        console.print(whole, soft_wrap=True, highlight=False)
 
 
 def joined(*texts: Text) -> Text:

@@ -41,11 +41,11 @@ def _print(console: Console, columns: tuple[Text, ...], what: Text, widths: list
     cells = zip(columns, widths, strict=True)
     line = joined(*(joined(column, Text(" " * (width - column.cell_len + 2))) for column, width in cells))
     room = console.width - line.cell_len
-    if what.cell_len > room and room < _ROOM:
+    if what and what.cell_len > room and room < _ROOM:
         line.rstrip()
         show(console, line)
         line, room = Text("    "), console.width - 4
-    what.truncate(room, overflow="ellipsis")
+    what.truncate(max(0, room), overflow="ellipsis")
     line = joined(line, what)
     line.rstrip()
     line.stylize(style)

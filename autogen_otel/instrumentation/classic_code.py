@@ -13,7 +13,9 @@ from autogen_otel.operations.operation import OpenOperation, open_operation
 if TYPE_CHECKING:
     from autogen_otel.patching.patches import Patches
 
+# As the executors say it, and as AutoGen says it when there is none.
 TIMED_OUT: Final = 124
+_TIMEOUT: Final = "\nTimeout"
 
 
 class CodeExecutors:
@@ -47,7 +49,8 @@ def close_legacy_code(opened: OpenOperation, result: Any) -> None:
 def _judge(opened: OpenOperation, exit_code: int, output: str) -> None:
     opened.attributes[names.CODE_EXIT_CODE] = exit_code
     if exit_code != 0:
-        type_ = "timeout" if exit_code == TIMED_OUT else "exit_code"
+        timed_out = exit_code == TIMED_OUT or output.rstrip().endswith(_TIMEOUT)
+        type_ = "timeout" if timed_out else "exit_code"
         opened.report(FaultKind.CODE_FAILED, type_, f"exit code {exit_code}", exception_in(output))
 
 

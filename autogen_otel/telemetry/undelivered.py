@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import wrapt
 
-from autogen_otel.core.guard import FAILED, guard
+from autogen_otel.core.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,14 +76,21 @@ class KeepingUndelivered(Proxy):
             self.__wrapped__ = self._self_make() or self.__wrapped__
         token = _exporting.set(True)
         try:
-            result = guard.call(self.__wrapped__.export, batch, *args, **kwargs)
+            result = guard.call(self._send, batch, args, kwargs)
         finally:
             _exporting.reset(token)
-        if result is not FAILED and result.name == "SUCCESS":
+        if result and result.name == "SUCCESS":
             self._self_failing = False
             self._self_silent.discard(self._self_where[0])
             return result
         return self._keep(batch)
+
+    def _send(self, batch: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        try:
+            return self.__wrapped__.export(batch, *args, **kwargs)
+        except OSError:
+            # Some versions of the exporters raise what requests raises, which is an OSError.
+            return None
 
     def close_soon(self) -> None:
         """Prepare for the end: do not wait again for a place that did not answer last time."""

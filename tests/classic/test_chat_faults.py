@@ -253,13 +253,12 @@ def test_exit_in_a_tool_of_a_run(recorder, provider):
 # Patterns and group chats
 
 
-def pattern_of(provider: Provider, *tools: Callable[..., Any], **more: Any) -> Any:
+def pattern_of(provider: Provider, *tools: Callable[..., Any]) -> Any:
     """Return a pattern in which one assistant answers a user."""
-    from autogen.agentchat.group.patterns import RoundRobinPattern
+    from autogen.agentchat.group.patterns import DefaultPattern
 
     assistant = agent_of(provider, ASSISTANT, functions=list(tools))
-    arguments = {"initial_agent": assistant, "agents": [assistant], "user_agent": mute(USER)}
-    return RoundRobinPattern(**arguments, **more)
+    return DefaultPattern(initial_agent=assistant, agents=[assistant], user_agent=mute(USER))
 
 
 def start(pattern: Any, message: str = "hello") -> Any:
@@ -340,9 +339,6 @@ def test_tool_of_a_run(recorder, provider):
 def test_group_inside_a_group_makes_an_outage_a_message(recorder):
     """`Error running group chat: ...` was an InternalServerError of the inner agent; it is masked."""
     from autogen.agentchat.group import GroupChatConfig, GroupChatTarget
-    from autogen.agentchat.group.patterns.pattern import Pattern
-
-    GroupChatConfig.model_rebuild(_types_namespace={"Pattern": Pattern})
 
     def reply(asked: ChatRequest) -> Reply:
         return BOOM if "you are inner" in str(asked.messages[0]) else echo_tools(asked)
@@ -351,8 +347,9 @@ def test_group_inside_a_group_makes_an_outage_a_message(recorder):
         inner = pattern_of(provider)
         inner.agents[0].update_system_message("you are inner")
         outer = agent_of(provider, "outer")
-        target = GroupChatTarget(group_chat_config=GroupChatConfig(pattern=inner, messages="x", max_rounds=3))
-        outer.handoffs.set_after_work(target)
+        # Newer versions of pydantic cannot validate AutoGen's model.
+        inside = GroupChatConfig.model_construct(pattern=inner, messages="x", max_rounds=3)
+        outer.handoffs.set_after_work(GroupChatTarget.model_construct(group_chat_config=inside))
         pattern = pattern_of(provider)
         pattern.initial_agent, pattern.agents = outer, [outer]
         result, *_ = start(pattern)

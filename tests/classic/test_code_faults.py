@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,10 @@ find("p9")
 HEALTHY = """```python
 print("all is well")
 ```"""
-ENDLESS = """```python
-while True:
-    pass
+# A thread of AutoGen's own waits for it, timeout or not.
+LONG = """```python
+import time
+time.sleep(1.2)
 ```"""
 WRONG = """```python
 this is no Python
@@ -45,7 +47,7 @@ exit 3
 @pytest.fixture(autouse=True)
 def this_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `python` be the one that runs the tests."""
-    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
 
 
 @pytest.fixture
@@ -124,7 +126,7 @@ def test_code_that_is_none(recorder, coding, tmp_path, configure):
 @pytest.mark.parametrize(("configure", "code", "type_"), [(executor, 124, "timeout"), (legacy, 1, "timeout")])
 def test_code_that_does_not_end(recorder, coding, tmp_path, configure, code, type_):
     """A timeout of the executor is told as such, whatever exit code stands for it."""
-    coding(ENDLESS, configure(tmp_path, timeout=1))
+    coding(LONG, configure(tmp_path, timeout=1))
 
     assert (recorder.story(), code_span(recorder)[2]) == (story(type_, f"exit code {code}"), code)
 

@@ -1,0 +1,132 @@
+"""Which AutoGen is installed, and what `instrument()` makes of it."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections import Counter
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final
+
+from autogen_otel.cli.check import Finding, Level
+from autogen_otel.core.guard import FAILED, guard
+from autogen_otel.instrumentation import ADAPTERS, httpx
+from autogen_otel.patching.patch import Patch, Status
+from autogen_otel.patching.patches import Patches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from autogen_otel.instrumentation.adapter import Adapter
+
+# Everything that has been published under AutoGen's names, so that a wrong one is named and not overlooked.
+DISTRIBUTIONS: Final = ("autogen", "ag2", "pyautogen", "autogen-agentchat", "autogen-core", "autogen-ext")
+_LOGGER: Final = "autogen_otel"
+# What a library that does not fit its dependencies raises when it is imported.
+_IMPORT_ERRORS: Final = (
+    *(AttributeError, ImportError, LookupError, NameError, OSError),
+    *(RuntimeError, SyntaxError, TypeError, ValueError),
+)
+
+
+def autogen() -> Iterator[Finding]:
+    """Say which distributions and modules there are."""
+    names = dict.fromkeys([*DISTRIBUTIONS, *(name for adapter in ADAPTERS for name in adapter.distributions)])
+    found = {name: known for name in names if (known := _version(name))}
+    for name, known in found.items():
+        yield Finding("autogen", Level.OK, f"{name} {known}")
+    if not found:
+        yield Finding("autogen", Level.PROBLEM, "no AutoGen is installed", f"pip install one of: {', '.join(names)}")
+    for adapter in ADAPTERS:
+        yield from _module(adapter)
+
+
+def patches() -> Iterator[Finding]:
+    """Say what becomes of each patch; imports AutoGen, and patches this process for a moment as `instrument()` does."""
+    with _quiet():
+        table = Patches()
+        for adapter in ADAPTERS:
+            if guard.call(_apply, table, adapter) is FAILED:
+                yield Finding("patches", Level.PROBLEM, f"the patches for {adapter.name} cannot be made", "report it")
+        table.apply(httpx.PATCHES)
+        found = [(patch, _status(patch, status)) for patch, status in table.status() if _concerns(patch)]
+        table.undo()
+    counts = Counter(status for _, status in found)
+    yield Finding(
+        "patches", Level.OK, ", ".join(f"{counts[one]} {one.value}" for one in Status if counts[one]) or "none"
+    )
+    for patch, status in found:
+        yield _patch(patch, status)
+
+
+def _apply(table: Patches, adapter: Adapter) -> None:
+    table.apply(adapter.patches(table))
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return ""
+
+
+def _module(adapter: Adapter) -> Iterator[Finding]:
+    """Import the module of an AutoGen line as the application would."""
+    if find_spec(adapter.module) is None:
+        return
+    try:
+        importlib.import_module(adapter.module)
+    except _IMPORT_ERRORS as error:
+        text = f"import {adapter.module} fails: {type(error).__name__}: {error}"
+        yield Finding("autogen", Level.PROBLEM, text, "repair the installation; nothing can be observed")
+        return
+    yield Finding("autogen", Level.OK, f"import {adapter.module} works; tested with {adapter.versions}")
+    owners = sorted(set(packages_distributions().get(adapter.module, ())))
+    if len(owners) > 1:
+        yield Finding(
+            "autogen",
+            Level.WARNING,
+            f"{' and '.join(owners)} install the same module {adapter.module}: they overwrite each other's files",
+            "uninstall all of them, then install one",
+        )
+
+
+def _concerns(patch: Patch) -> bool:
+    """Tell whether a patch belongs to something that is installed."""
+    return find_spec(patch.module.partition(".")[0]) is not None
+
+
+def _status(patch: Patch, status: Status) -> Status:
+    """Return ABSENT for a patch that would wait for ever: this version does not have the module."""
+    return Status.ABSENT if status is Status.WAITING and not _exists(patch.module) else status
+
+
+def _exists(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except _IMPORT_ERRORS:
+        return False
+
+
+def _patch(patch: Patch, status: Status) -> Finding:
+    text = f"{status.value} {patch.target}: {patch.why}"
+    if status is Status.ABSENT and not patch.optional:
+        fix = "this version of AutoGen is not supported: use one of those tested, or report it"
+        return Finding("patches", Level.PROBLEM, text, fix)
+    if status is Status.BYPASSED:
+        return Finding("patches", Level.PROBLEM, text, "something replaced it after instrument(): call that earlier")
+    return Finding("patches", Level.OK, text, detail=True)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep back the warnings of `instrument()`: the findings say the same."""
+    logger = logging.getLogger(_LOGGER)
+    before = logger.disabled
+    logger.disabled = True
+    try:
+        yield
+    finally:
+        logger.disabled = before

@@ -1,0 +1,97 @@
+"""Asking an OTLP endpoint whether it is there, by sending it nothing."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from opentelemetry.util.re import parse_env_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an endpoint did.
+
+    Attributes:
+        url: What was asked, without user and password.
+        ok: Whether it takes telemetry, as far as one can tell.
+        text: A verb and what follows: `answers`, `does not answer: connection refused`.
+        status: The HTTP status; 0 without one.
+    """
+
+    url: str
+    ok: bool
+    text: str
+    status: int = 0
+
+
+def probe(signal: str, *, grpc: bool, environ: Mapping[str, str] = os.environ) -> Answer:
+    """Ask the endpoint that the environment names for a signal; answers within a few seconds.
+
+    Over HTTP an empty export request is sent, with the headers and the certificate that the exporter would use. Over
+    gRPC only a connection is made.
+    """
+    url = endpoint(signal, grpc=grpc, environ=environ)
+    shown = _without_secrets(url)
+    try:
+        if grpc:
+            parts = urlsplit(url if "://" in url else f"http://{url}")
+            socket.create_connection((parts.hostname or "localhost", parts.port or 4317), SECONDS).close()
+            return Answer(shown, True, "takes connections (gRPC)")
+        with urllib.request.urlopen(  # noqa: S310 - the user's own endpoint, as the exporter calls it
+            _request(url, signal, environ), timeout=SECONDS, context=_context(url, environ)
+        ) as response:
+            return Answer(shown, True, "answers", response.status)
+    except urllib.error.HTTPError as error:
+        return _refused(shown, error)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        hint = "; 4317 is the port for gRPC, HTTP has 4318" if not grpc and urlsplit(shown).port == 4317 else ""
+        return Answer(shown, False, f"does not answer: {reason}{hint}")
+
+
+def endpoint(signal: str, *, grpc: bool, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the URL to which the exporter sends a signal."""
+    own = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT")
+    if own:
+        return own
+    base = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or f"http://localhost:{4317 if grpc else 4318}"
+    return base if grpc else f"{base.removesuffix('/')}/v1/{signal}"
+
+
+def _refused(url: str, error: urllib.error.HTTPError) -> Answer:
+    error.close()
+    if error.code in {400, 415}:
+        # It read the request and did not like the nothing in it.
+        return Answer(url, True, f"answers (HTTP {error.code} to an empty export)", error.code)
+    return Answer(url, False, f"answers HTTP {error.code} {error.reason}", error.code)
+
+
+def _request(url: str, signal: str, environ: Mapping[str, str]) -> urllib.request.Request:
+    named = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_HEADERS") or environ.get("OTEL_EXPORTER_OTLP_HEADERS", "")
+    headers = {**parse_env_headers(named, liberal=True), "Content-Type": "application/x-protobuf"}
+    return urllib.request.Request(url, data=b"", headers=headers, method="POST")  # noqa: S310
+
+
+def _context(url: str, environ: Mapping[str, str]) -> ssl.SSLContext | None:
+    if not url.startswith("https:"):
+        return None
+    return ssl.create_default_context(cafile=environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE") or None)
+
+
+def _without_secrets(url: str) -> str:
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query="", fragment="").geturl()

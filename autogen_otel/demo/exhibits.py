@@ -1,0 +1,109 @@
+"""Wrong answers beside what was recorded of the same request, one for each kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from autogen_otel.demo.places import places_of
+from autogen_otel.demo.verdict import Verdict, judge, owners_of
+
+if TYPE_CHECKING:
+    from autogen_otel.demo.recorded import RecordedFault
+    from autogen_otel.demo.trial import Trial
+    from autogen_otel.demo.web import Answer
+
+
+class Exhibit(NamedTuple):
+    """One wrong answer that stands for all of its kind.
+
+    Attributes:
+        answer: What the application answered.
+        verdict: What the client says of it.
+        count: How many there are of this kind.
+        recorded: What autogen-otel knows of that request, in lines.
+    """
+
+    answer: Answer
+    verdict: Verdict
+    count: int
+    recorded: list[str]
+
+
+def exhibits_of(trial: Trial) -> list[Exhibit]:
+    """Return one wrong answer for each verdict and each kind of fault behind it, the most frequent first."""
+    kinds: dict[tuple[Verdict, str | None], list[Answer]] = {}
+    for answer in trial.wrong:
+        faults = trial.recorded.faults_of(answer.question.request_id)
+        kinds.setdefault((judge(answer), faults[-1].fingerprint if faults else None), []).append(answer)
+    found = [
+        Exhibit(answers[0], verdict, len(answers), explain(trial, answers[0]))
+        for (verdict, _), answers in kinds.items()
+    ]
+    return sorted(found, key=lambda exhibit: -exhibit.count)
+
+
+def explain(trial: Trial, answer: Answer) -> list[str]:
+    """Return what was recorded that explains an answer; nothing when nothing was."""
+    faults = trial.recorded.faults_of(answer.question.request_id)
+    beside = [*_shared_lines(trial, answer), *_mistaken_lines(trial, answer)]
+    if faults:
+        return [*_fault_lines(trial, faults[-1]), *beside]
+    return ["no exception: nothing was raised anywhere", *beside] if beside else []
+
+
+def effect_of(trial: Trial, fault: RecordedFault) -> str:
+    """Return what became of a fault."""
+    if fault.masked:
+        return "masked"
+    return "recovered" if trial.recorded.finished.get(fault.request_id) == "ok" else "fatal"
+
+
+_EFFECTS: Final = {
+    "masked": "masked: AutoGen made a text of it and answered on",
+    "recovered": "recovered: the application tried again",
+    "fatal": "fatal: it left AutoGen, and the application made a 500 of it",
+}
+
+
+def _fault_lines(trial: Trial, fault: RecordedFault) -> list[str]:
+    lines = [f"{fault.type}: {fault.message}"]
+    if fault.root:
+        lines.append(f"caused by {fault.root}")
+    lines += places_of(fault.frames)
+    if fault.attempts is not None:
+        told = f", told to retry after {fault.retry_after} s" if fault.retry_after else ""
+        lines.append(f"after {fault.attempts} HTTP attempts{told}")
+    lines.append(f"agent {fault.agent or '-'}, tool {fault.tool or '-'}")
+    lines.append(_EFFECTS[effect_of(trial, fault)])
+    return lines
+
+
+def _shared_lines(trial: Trial, answer: Answer) -> list[str]:
+    """Tell of agent objects that worked for this and for other requests at the same time."""
+    sharing = trial.recorded.sharing(answer.question.request_id)
+    if not sharing:
+        return []
+    foreign = {_request_of(trial, user) for user in owners_of(answer)}
+    mine, other = next((pair for pair in sharing if pair[1].request_id in foreign), sharing[0])
+    others = len({pair[1].request_id for pair in sharing})
+    overlap = (min(mine.ended_ns, other.ended_ns) - max(mine.started_ns, other.started_ns)) / 1e6
+    return [
+        f"agent {mine.agent}, instance {mine.instance}, replied to {others} other requests in the same time,",
+        f"for {overlap:.0f} ms of it to {other.request_id}",
+    ]
+
+
+def _mistaken_lines(trial: Trial, answer: Answer) -> list[str]:
+    """Tell of provider's responses that were made for another request."""
+    prompts = {received.request_id: received for received in trial.received}
+    for provider_id in trial.recorded.provider_ids.get(answer.question.request_id, ()):
+        received = prompts.get(provider_id)
+        if received is not None and answer.question.user not in received.tokens:
+            owners = ", ".join(_request_of(trial, user) for user in received.tokens)
+            return [f"the model call took response {provider_id},", f"which the provider had made for {owners}"]
+    return []
+
+
+def _request_of(trial: Trial, user: str) -> str:
+    questions = (answer.question for answer in trial.answers)
+    return next((question.request_id for question in questions if question.user == user), user)

@@ -1,0 +1,94 @@
+"""The report: what the application saw beside what autogen-otel recorded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from autogen_otel.demo.exhibits import effect_of, exhibits_of, explain
+from autogen_otel.demo.verdict import Verdict, owners_of
+
+if TYPE_CHECKING:
+    from autogen_otel.demo.cases import Case
+    from autogen_otel.demo.exhibits import Exhibit
+    from autogen_otel.demo.screen import Screen
+    from autogen_otel.demo.trial import Trial
+
+_EXHIBITS: Final = 4
+
+
+def show_case(screen: Screen, case: Case, broken: Trial, fixed: Trial) -> None:
+    """Show one case, broken and fixed."""
+    screen.heading(f"{case.name}: {case.title}")
+    screen.field("Symptom", case.symptom)
+    header = ("", "the client got", "the provider got", "autogen-otel recorded")
+    screen.table(header, [_summary(broken), _summary(fixed)], (7, 38, 30, 38))
+    exhibits = exhibits_of(broken)
+    rows = [(_seen(exhibit), "\n".join(exhibit.recorded)) for exhibit in exhibits[:_EXHIBITS]]
+    screen.table(("the application saw", "autogen-otel recorded of the same request"), _apart(rows), (44, 74))
+    if len(exhibits) > _EXHIBITS:
+        screen.field("", f"and {len(exhibits) - _EXHIBITS} more kinds of failure")
+    screen.field("Fix", case.fix, "green")
+
+
+def problems_of(broken: Trial, fixed: Trial) -> list[str]:
+    """Return what did not come out as it must: the demo fails by these."""
+    found = []
+    if not broken.wrong:
+        found.append("the broken way showed no fault")
+    unexplained = [answer.question.request_id for answer in broken.wrong if not explain(broken, answer)]
+    if unexplained:
+        found.append(f"autogen-otel recorded nothing that explains {', '.join(unexplained)}")
+    if fixed.wrong:
+        wrong = ", ".join(answer.question.request_id for answer in fixed.wrong)
+        found.append(f"the fixed way showed a fault in {wrong}")
+    return found
+
+
+def _summary(trial: Trial) -> tuple[str, str, str, str]:
+    bad = "!" if trial.wrong else ""
+    answers = "\n".join(f"{count:>2} × {verdict.value}" for verdict, count in trial.verdicts.items())
+    return trial.way, bad + answers, _provider(trial), _faults(trial)
+
+
+def _provider(trial: Trial) -> str:
+    statuses = Counter(received.status for received in trial.received)
+    lines = [f"{count:>2} × {_status(status)}" for status, count in sorted(statuses.items())]
+    mixed = sum(len(received.tokens) > 1 for received in trial.received)
+    if mixed:
+        lines.append(f"{mixed:>2} prompts with text of several users")
+    return "\n".join(lines)
+
+
+def _status(status: int) -> str:
+    return f"call answered with {status}" if status else "call without an answer"
+
+
+def _faults(trial: Trial) -> str:
+    kinds = Counter((fault.type, effect_of(trial, fault)) for fault in trial.recorded.faults)
+    lines = [f"{count:>2} × {type_.rpartition('.')[2]}, {effect}" for (type_, effect), count in kinds.most_common()]
+    shared = sum(bool(trial.recorded.sharing(answer.question.request_id)) for answer in trial.answers)
+    if shared:
+        lines.append(f"{shared:>2} requests at one agent object at once")
+    return "\n".join(lines) or "no fault"
+
+
+def _seen(exhibit: Exhibit) -> str:
+    answer = exhibit.answer
+    lines = [answer.question.request_id, f"{answer.status} {_quoted(answer.text)}" if answer.status else "no answer"]
+    if exhibit.verdict is Verdict.FOREIGN:
+        others = ", ".join(sorted(owners_of(answer) - {answer.question.user}))
+        lines.append(f"({answer.question.user} had asked, this is {others}'s)")
+    if exhibit.count > 1:
+        lines.append(f"({exhibit.count - 1} more like it)")
+    return "\n".join(lines)
+
+
+def _quoted(text: str, limit: int = 110) -> str:
+    text = " ".join(text.split())
+    return f'"{text[:limit]}…"' if len(text) > limit else f'"{text}"'
+
+
+def _apart(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Put an empty line between rows of many lines."""
+    return [(left, right + "\n" * (number < len(rows))) for number, (left, right) in enumerate(rows, 1)]
