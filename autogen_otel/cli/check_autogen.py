@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
 from autogen_otel.cli.check import Finding, Level
-from autogen_otel.core.guard import FAILED, guard
-from autogen_otel.instrumentation import ADAPTERS, httpx
+from autogen_otel.core.settings import Settings
+from autogen_otel.instrument import instrument, uninstrument
+from autogen_otel.instrumentation import ADAPTERS
 from autogen_otel.patching.patch import Patch, Status
-from autogen_otel.patching.patches import Patches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 # Everything that has been published under AutoGen's names, so that a wrong one is named and not overlooked.
 DISTRIBUTIONS: Final = ("autogen", "ag2", "pyautogen", "autogen-agentchat", "autogen-core", "autogen-ext")
 _LOGGER: Final = "autogen_otel"
+_EXPORTERS: Final = tuple(f"OTEL_{signal}_EXPORTER" for signal in ("TRACES", "METRICS", "LOGS"))
 # What a library that does not fit its dependencies raises when it is imported.
 _IMPORT_ERRORS: Final = (
     *(AttributeError, ImportError, LookupError, NameError, OSError),
@@ -44,25 +47,20 @@ def autogen() -> Iterator[Finding]:
 
 
 def patches() -> Iterator[Finding]:
-    """Say what becomes of each patch; imports AutoGen, and patches this process for a moment as `instrument()` does."""
-    with _quiet():
-        table = Patches()
-        for adapter in ADAPTERS:
-            if guard.call(_apply, table, adapter) is FAILED:
-                yield Finding("patches", Level.PROBLEM, f"the patches for {adapter.name} cannot be made", "report it")
-        table.apply(httpx.PATCHES)
-        found = [(patch, _status(patch, status)) for patch, status in table.status() if _concerns(patch)]
-        table.undo()
+    """Say what becomes of each patch; imports AutoGen and instruments this process for a moment."""
+    with _silent():
+        # A switched-off SDK is told elsewhere; here the question is whether the patches fit.
+        table = instrument(replace(Settings.from_env(), disabled=False)).status()
+        uninstrument()
+    found = [(patch, _status(patch, status)) for patch, status in table if _is_installed(patch.module)]
     counts = Counter(status for _, status in found)
-    yield Finding(
-        "patches", Level.OK, ", ".join(f"{counts[one]} {one.value}" for one in Status if counts[one]) or "none"
-    )
+    summary = ", ".join(f"{counts[one]} {one.value}" for one in Status if counts[one])
+    yield Finding("patches", Level.OK, summary or "there is nothing to patch")
+    for adapter in ADAPTERS:
+        if _is_installed(adapter.module) and not any(_package(patch.module) == adapter.module for patch, _ in found):
+            yield Finding("patches", Level.PROBLEM, f"the patches of {adapter.module} cannot be made", "report it")
     for patch, status in found:
         yield _patch(patch, status)
-
-
-def _apply(table: Patches, adapter: Adapter) -> None:
-    table.apply(adapter.patches(table))
 
 
 def _version(distribution: str) -> str:
@@ -93,9 +91,12 @@ def _module(adapter: Adapter) -> Iterator[Finding]:
         )
 
 
-def _concerns(patch: Patch) -> bool:
-    """Tell whether a patch belongs to something that is installed."""
-    return find_spec(patch.module.partition(".")[0]) is not None
+def _package(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _is_installed(module: str) -> bool:
+    return find_spec(_package(module)) is not None
 
 
 def _status(patch: Patch, status: Status) -> Status:
@@ -111,7 +112,8 @@ def _exists(module: str) -> bool:
 
 
 def _patch(patch: Patch, status: Status) -> Finding:
-    text = f"{status.value} {patch.target}: {patch.why}"
+    optional = " (optional)" if patch.optional and status is not Status.WOVEN else ""
+    text = f"{status.value}{optional} {patch.target}: {patch.why}"
     if status is Status.ABSENT and not patch.optional:
         fix = "this version of AutoGen is not supported: use one of those tested, or report it"
         return Finding("patches", Level.PROBLEM, text, fix)
@@ -121,12 +123,16 @@ def _patch(patch: Patch, status: Status) -> Finding:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep back the warnings of `instrument()`: the findings say the same."""
+def _silent() -> Iterator[None]:
+    """Send no telemetry of this process, and keep back the warnings of `instrument()`: the findings say the same."""
     logger = logging.getLogger(_LOGGER)
-    before = logger.disabled
     logger.disabled = True
+    before = dict(os.environ)
+    os.environ.update(dict.fromkeys(_EXPORTERS, "none"))
     try:
         yield
     finally:
-        logger.disabled = before
+        for name in _EXPORTERS:
+            os.environ.pop(name)
+        os.environ.update({name: before[name] for name in _EXPORTERS if name in before})
+        logger.disabled = False

@@ -50,7 +50,7 @@ def _print(out: Console, findings: list[Finding], problems: int, *, verbose: boo
         shown = [one for one in findings if one.topic == topic and (verbose or not one.detail)]
         if not shown:
             continue
-        heading(out, topic.capitalize())
+        heading(out, "AutoGen" if topic == "autogen" else topic.capitalize())
         for finding in shown:
             level = finding.level
             first = joined(Text("  "), Text(f"{level.value:<9}", style=_STYLES[level]))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 # An entry of AutoGen's `config_list`.
 Model: TypeAlias = "Mapping[str, Any]"
+
+# What the user proxy says when the assistant is not done.
+GO_ON: Final = "Go on."
 
 
 def build_agents(model: Model, *tools: Callable[..., Any]) -> tuple[Any, Any]:
@@ -25,6 +28,7 @@ def build_agents(model: Model, *tools: Callable[..., Any]) -> tuple[Any, Any]:
         "user_proxy",
         human_input_mode="NEVER",
         max_consecutive_auto_reply=4,
+        default_auto_reply=GO_ON,
         is_termination_msg=_ends,
         code_execution_config=False,
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from autogen_otel.demo.places import places_of
+from autogen_otel.demo.texts import enumerated, shortened
 from autogen_otel.demo.verdict import Verdict, judge, owners_of
 
 if TYPE_CHECKING:
+    from autogen_otel.demo.provider import Received
     from autogen_otel.demo.recorded import RecordedFault
     from autogen_otel.demo.trial import Trial
     from autogen_otel.demo.web import Answer
@@ -66,14 +68,14 @@ _EFFECTS: Final = {
 
 
 def _fault_lines(trial: Trial, fault: RecordedFault) -> list[str]:
-    lines = [f"{fault.type}: {fault.message}"]
+    lines = [shortened(f"{fault.type}: {fault.message}")]
     if fault.root:
-        lines.append(f"caused by {fault.root}")
+        lines.append(shortened(f"caused by {fault.root}"))
     lines += places_of(fault.frames)
     if fault.attempts is not None:
         told = f", told to retry after {fault.retry_after} s" if fault.retry_after else ""
         lines.append(f"after {fault.attempts} HTTP attempts{told}")
-    lines.append(f"agent {fault.agent or '-'}, tool {fault.tool or '-'}")
+    lines.append(f"agent {fault.agent or 'none'}, tool {fault.tool or 'none'}")
     lines.append(_EFFECTS[effect_of(trial, fault)])
     return lines
 
@@ -88,20 +90,24 @@ def _shared_lines(trial: Trial, answer: Answer) -> list[str]:
     others = len({pair[1].request_id for pair in sharing})
     overlap = (min(mine.ended_ns, other.ended_ns) - max(mine.started_ns, other.started_ns)) / 1e6
     return [
-        f"agent {mine.agent}, instance {mine.instance}, replied to {others} other requests in the same time,",
-        f"for {overlap:.0f} ms of it to {other.request_id}",
+        f"agent {mine.agent}, instance {mine.instance}, replied to {others} other requests meanwhile,",
+        f"for {overlap:.0f} ms to {other.request_id}",
     ]
 
 
+def mistaken(trial: Trial, answer: Answer) -> Received | None:
+    """Return the provider's record of a response that one of the request's model calls took, made for another one."""
+    recorded = trial.recorded.provider_ids.get(answer.question.request_id, ())
+    user = answer.question.user
+    return next((one for one in trial.received if one.request_id in recorded and user not in one.tokens), None)
+
+
 def _mistaken_lines(trial: Trial, answer: Answer) -> list[str]:
-    """Tell of provider's responses that were made for another request."""
-    prompts = {received.request_id: received for received in trial.received}
-    for provider_id in trial.recorded.provider_ids.get(answer.question.request_id, ()):
-        received = prompts.get(provider_id)
-        if received is not None and answer.question.user not in received.tokens:
-            owners = ", ".join(_request_of(trial, user) for user in received.tokens)
-            return [f"the model call took response {provider_id},", f"which the provider had made for {owners}"]
-    return []
+    received = mistaken(trial, answer)
+    if received is None:
+        return []
+    owners = enumerated([_request_of(trial, user) for user in received.tokens])
+    return [f"its model call took response {received.request_id},", f"which the provider had made for {owners}"]
 
 
 def _request_of(trial: Trial, user: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from autogen_otel.demo.exhibits import effect_of, exhibits_of, explain
+from autogen_otel.demo.exhibits import effect_of, exhibits_of, explain, mistaken
+from autogen_otel.demo.texts import enumerated, shortened
 from autogen_otel.demo.verdict import Verdict, owners_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def show_case(screen: Screen, case: Case, broken: Trial, fixed: Trial) -> None:
     """Show one case, broken and fixed."""
     screen.heading(f"{case.name}: {case.title}")
     screen.field("Symptom", case.symptom)
+    screen.field("Code", case.file)
     header = ("", "the client got", "the provider got", "autogen-otel recorded")
     screen.table(header, [_summary(broken), _summary(fixed)], (7, 38, 30, 38))
     exhibits = exhibits_of(broken)
@@ -47,46 +49,48 @@ def problems_of(broken: Trial, fixed: Trial) -> list[str]:
 
 def _summary(trial: Trial) -> tuple[str, str, str, str]:
     bad = "!" if trial.wrong else ""
-    answers = "\n".join(f"{count:>2} × {verdict.value}" for verdict, count in trial.verdicts.items())
-    return trial.way, bad + answers, _provider(trial), _faults(trial)
+    answers = [f"{count:>2} × {verdict.value}" for verdict, count in trial.verdicts.items()]
+    return trial.way, bad + "\n".join(answers), _provider(trial), _recorded(trial)
 
 
 def _provider(trial: Trial) -> str:
     statuses = Counter(received.status for received in trial.received)
-    lines = [f"{count:>2} × {_status(status)}" for status, count in sorted(statuses.items())]
+    lines = [f"{count:>2} calls, {_sent(status)}" for status, count in sorted(statuses.items())]
     mixed = sum(len(received.tokens) > 1 for received in trial.received)
-    if mixed:
-        lines.append(f"{mixed:>2} prompts with text of several users")
+    return "\n".join([*lines, *_counted(mixed, "prompts with text of several users")])
+
+
+def _sent(status: int) -> str:
+    return f"answered with {status}" if status else "not answered"
+
+
+def _recorded(trial: Trial) -> str:
+    kinds = Counter((fault.type, effect_of(trial, fault)) for fault in trial.recorded.faults)
+    faults = [f"{count:>2} × {type_.rpartition('.')[2]}, {effect}" for (type_, effect), count in kinds.most_common()]
+    sharing = sum(bool(trial.recorded.sharing(answer.question.request_id)) for answer in trial.answers)
+    strayed = sum(mistaken(trial, answer) is not None for answer in trial.answers)
+    lines = [
+        *(faults or ["no fault"]),
+        *_counted(sharing, "requests at one agent object at once"),
+        *_counted(strayed, "model calls with another's response"),
+    ]
     return "\n".join(lines)
 
 
-def _status(status: int) -> str:
-    return f"call answered with {status}" if status else "call without an answer"
-
-
-def _faults(trial: Trial) -> str:
-    kinds = Counter((fault.type, effect_of(trial, fault)) for fault in trial.recorded.faults)
-    lines = [f"{count:>2} × {type_.rpartition('.')[2]}, {effect}" for (type_, effect), count in kinds.most_common()]
-    shared = sum(bool(trial.recorded.sharing(answer.question.request_id)) for answer in trial.answers)
-    if shared:
-        lines.append(f"{shared:>2} requests at one agent object at once")
-    return "\n".join(lines) or "no fault"
+def _counted(number: int, what: str) -> list[str]:
+    return [f"{number:>2} {what}"] if number else []
 
 
 def _seen(exhibit: Exhibit) -> str:
     answer = exhibit.answer
-    lines = [answer.question.request_id, f"{answer.status} {_quoted(answer.text)}" if answer.status else "no answer"]
+    text = shortened(answer.text, 100)
+    lines = [answer.question.request_id, f'{answer.status} "{text}"' if answer.status else "no answer"]
     if exhibit.verdict is Verdict.FOREIGN:
-        others = ", ".join(sorted(owners_of(answer) - {answer.question.user}))
-        lines.append(f"({answer.question.user} had asked, this is {others}'s)")
+        others = enumerated(sorted(owners_of(answer) - {answer.question.user}))
+        lines.append(f"asked by {answer.question.user}, with text of {others}")
     if exhibit.count > 1:
-        lines.append(f"({exhibit.count - 1} more like it)")
+        lines.append(f"and {exhibit.count - 1} more like it")
     return "\n".join(lines)
-
-
-def _quoted(text: str, limit: int = 110) -> str:
-    text = " ".join(text.split())
-    return f'"{text[:limit]}…"' if len(text) > limit else f'"{text}"'
 
 
 def _apart(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -68,7 +68,6 @@ class Plain:
                     for cell, width in zip(cells, widths, strict=True)
                 )
                 self.verbatim(_GAP.join(parts).rstrip())
-        self.verbatim("")
 
     def verbatim(self, text: str) -> None:
         """Write it."""
@@ -125,7 +124,6 @@ class Fancy:
             table.add_row(*(Text(cell.removeprefix("!"), style="red" if cell.startswith("!") else "") for cell in row))
         self._console.print()
         self._console.print(table)
-        self._console.print()
 
     def verbatim(self, text: str) -> None:
         """Print it as it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import dropwhile
 from typing import Final
 
 from autogen_otel.core.facts import ExceptionData, Frame
@@ -10,11 +11,9 @@ from autogen_otel.faults.redact import redact
 
 MAX_OUTPUT: Final = 20_000
 _HEADING: Final = "Traceback (most recent call last):"
-_FRAME = re.compile(
-    r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+), in (?P<function>.+?)\s*\n(?:(?!\s*File )\s+(?P<source>\S.*)\n)?',
-    re.MULTILINE,
-)
-_ERROR = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?::\s?(?P<message>.*))?$", re.MULTILINE)
+# AutoGen takes the path out when there is no executor; code that does not parse has no function.
+_FRAME = re.compile(r'\s*File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<function>.+))?')
+_ERROR = re.compile(r"(?P<type>[A-Za-z_][\w.]*)(?::\s?(?P<message>.*))?")
 
 
 def exception_in(output: str) -> tuple[ExceptionData, ...]:
@@ -23,22 +22,18 @@ def exception_in(output: str) -> tuple[ExceptionData, ...]:
     Args:
         output: What the code has printed; only the last 20,000 characters are looked at.
     """
-    text = output[-MAX_OUTPUT:]
-    start = text.rfind(_HEADING)
-    if start < 0:
-        return ()
-    text = text[start + len(_HEADING) :].lstrip("\n")
-    frames = []
-    position = 0
-    while match := _FRAME.match(text, position):
-        frames.append(
-            Frame(match["file"], int(match["line"]), match["function"], redact((match["source"] or "").strip(), 200))
-        )
-        position = match.end()
-        # Python 3.11 and later underline the part of the line that raised.
-        while underline := re.compile(r"^\s*[~^]+\s*\n").match(text, position):
-            position = underline.end()
-    error = _ERROR.match(text, position)
+    lines = output[-MAX_OUTPUT:].splitlines()
+    heading = max((index for index, line in enumerate(lines) if line.startswith(_HEADING)), default=-1)
+    frames, last = [], -1
+    for index in range(heading + 1, len(lines)):
+        match = _FRAME.fullmatch(lines[index])
+        if match is not None:
+            source = "".join(lines[index + 1 : index + 2]).strip()
+            function = match["function"] or "<module>"
+            frames.append(Frame(match["file"], int(match["line"]), function, redact(source, 200)))
+            last = index
+    rest = dropwhile(lambda line: not line or line[0].isspace(), lines[last + 1 :])
+    error = _ERROR.fullmatch(next(rest, ""))
     if error is None or not frames:
         return ()
-    return (ExceptionData(error["type"], redact((error["message"] or "").strip()), tuple(frames)),)
+    return (ExceptionData(error["type"], redact(error["message"] or ""), tuple(frames)),)

@@ -43,7 +43,7 @@ class Providers:
         self._store: Store | None = None
         self._own: dict[str, Any] = {}
         self._keeping: list[KeepingUndelivered] = []
-        self._silent: set[str] = set()
+        self._refused: dict[str, set[str]] = {}
         self._lock = threading.Lock()
         after_fork_in_child(self._after_fork)
         self._enriched: list[tuple[Any, Enricher]] = []
@@ -137,8 +137,8 @@ class Providers:
         if exporter is None:
             # Telemetry that cannot be sent where it should go is kept, not thrown away.
             return keep()
-        where = (exporters.endpoint_of(signal) or f"The exporter {name!r}", self._settings.store)
-        exporter = KeepingUndelivered(exporter, make, keep, where, self._silent)
+        where = (signal, exporters.endpoint_of(signal) or f"The exporter {name!r}", self._settings.store)
+        exporter = KeepingUndelivered(exporter, make, keep, where, self._refused)
         self._keeping.append(exporter)
         return exporter
 

@@ -44,8 +44,8 @@ class KeepingUndelivered(Proxy):
         exporter: A span, log or metric exporter of the SDK.
         make: Makes another one in a forked child, where the connections of this one belong to the parent.
         store_exporter: Makes the exporter of the local store for the same signal, when it is needed.
-        where: The place that telemetry goes to, and the store, for the warning.
-        silent: The places that do not answer; all signals share it, so that there is one warning for a place.
+        where: Signal, place and store, for the warning.
+        refused: Which signals a place does not take; the exporters share it, so that there is one warning for a place.
     """
 
     def __init__(
@@ -53,23 +53,22 @@ class KeepingUndelivered(Proxy):
         exporter: Any,
         make: Callable[[], Any],
         store_exporter: Callable[[], Any],
-        where: tuple[str, object],
-        silent: set[str],
+        where: tuple[str, str, object],
+        refused: dict[str, set[str]],
     ) -> None:
         super().__init__(exporter)
         self._self_make = make
         self._self_pid = os.getpid()
         self._self_store_exporter = store_exporter
-        self._self_where = where
-        self._self_silent = silent
-        self._self_failing = False
+        self._self_signal, self._self_place, self._self_store = where
+        self._self_refused = refused.setdefault(self._self_place, set())
         self._self_closing = False
         for name in _TALKATIVE:
             logging.getLogger(name).addFilter(_quiet)
 
     def export(self, batch: Any, *args: Any, **kwargs: Any) -> Any:
         """Send a batch; keep it if that fails."""
-        if self._self_failing and self._self_closing:
+        if self._self_closing and self._self_signal in self._self_refused:
             return self._keep(batch)
         if self._self_pid != os.getpid():
             self._self_pid = os.getpid()
@@ -80,8 +79,7 @@ class KeepingUndelivered(Proxy):
         finally:
             _exporting.reset(token)
         if result and result.name == "SUCCESS":
-            self._self_failing = False
-            self._self_silent.discard(self._self_where[0])
+            self._self_refused.discard(self._self_signal)
             return result
         return self._keep(batch)
 
@@ -97,8 +95,12 @@ class KeepingUndelivered(Proxy):
         self._self_closing = True
 
     def _keep(self, batch: Any) -> Any:
-        self._self_failing = True
-        if self._self_where[0] not in self._self_silent:
-            self._self_silent.add(self._self_where[0])
-            _log.warning("%s does not take telemetry; until it does, telemetry is kept in %s", *self._self_where)
+        if not self._self_refused:
+            _log.warning(
+                "%s does not take %s; until it does, they are kept in %s",
+                self._self_place,
+                self._self_signal,
+                self._self_store,
+            )
+        self._self_refused.add(self._self_signal)
         return self._self_store_exporter().export(batch)

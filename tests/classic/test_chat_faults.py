@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -338,7 +339,7 @@ def test_tool_of_a_run(recorder, provider):
 @needs(0, 9)
 def test_group_inside_a_group_makes_an_outage_a_message(recorder):
     """`Error running group chat: ...` was an InternalServerError of the inner agent; it is masked."""
-    from autogen.agentchat.group import GroupChatConfig, GroupChatTarget
+    from autogen.agentchat.group import GroupChatConfig, GroupChatTarget, OnContextCondition
 
     def reply(asked: ChatRequest) -> Reply:
         return BOOM if "you are inner" in str(asked.messages[0]) else echo_tools(asked)
@@ -349,7 +350,9 @@ def test_group_inside_a_group_makes_an_outage_a_message(recorder):
         outer = agent_of(provider, "outer")
         # Newer versions of pydantic cannot validate AutoGen's model.
         inside = GroupChatConfig.model_construct(pattern=inner, messages="x", max_rounds=3)
-        outer.handoffs.set_after_work(GroupChatTarget.model_construct(group_chat_config=inside))
+        target = GroupChatTarget.model_construct(group_chat_config=inside)
+        always = SimpleNamespace(evaluate=lambda _: True)
+        outer.handoffs.add_context_condition(OnContextCondition.model_construct(target=target, condition=always))
         pattern = pattern_of(provider)
         pattern.initial_agent, pattern.agents = outer, [outer]
         result, *_ = start(pattern)

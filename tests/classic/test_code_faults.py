@@ -116,11 +116,13 @@ def test_exception_of_code_is_told_from_its_text(recorder, coding, tmp_path, con
 
 @pytest.mark.parametrize("configure", [executor, legacy])
 def test_code_that_is_none(recorder, coding, tmp_path, configure):
-    """A SyntaxError has no frame that ran; it is told by its type."""
+    """Code that does not even parse is told with the line that does not."""
     coding(WRONG, configure(tmp_path))
 
-    found = recorder.story()
-    assert (found["type"], found["message"], found["masked"]) == ("SyntaxError", "invalid syntax", [True])
+    assert (recorder.story(), recorder.fault.raised_at.source) == (
+        story("SyntaxError", "invalid syntax", function="<module>"),
+        "this is no Python",
+    )
 
 
 @pytest.mark.parametrize(("configure", "code", "type_"), [(executor, 124, "timeout"), (legacy, 1, "timeout")])

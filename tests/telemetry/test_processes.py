@@ -244,7 +244,7 @@ def test_endpoint_that_is_not_there_gets_one_warning(tmp_path):
         [line["event"].partition(";")[0] for line in lines if line["level"] == "warning"],
         float(done.stdout) < 2.5,
         spans_in(tmp_path),
-    ) == (["http://127.0.0.1:9 does not take telemetry"], True, {"req-1": 1})
+    ) == (["http://127.0.0.1:9 does not take traces"], True, {"req-1": 1})
 
 
 def test_store_that_cannot_be_written_gets_one_warning(tmp_path):

@@ -6,6 +6,8 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from autogen_otel.demo.places import short
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -23,6 +25,7 @@ class Case(NamedTuple):
 
     Attributes:
         name: The cause, as the product names it.
+        file: The module's file, from the working directory.
         title: The first line of the module's docstring.
         symptom: What users and operators see.
         cause: Why.
@@ -36,6 +39,7 @@ class Case(NamedTuple):
     """
 
     name: str
+    file: str
     title: str
     symptom: str
     cause: str
@@ -55,6 +59,7 @@ def load(name: str) -> Case:
     page = dict(paragraph.split(": ", 1) for paragraph in paragraphs)
     return Case(
         name=name,
+        file=short(module.__file__ or ""),
         title=title.rstrip("."),
         symptom=page["Symptom"],
         cause=page["Cause"],

@@ -14,8 +14,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from autogen_otel.demo.agents import Model, ask, build_agents
-from autogen_otel.demo.provider import ChatRequest, Reply, echo_tools
+from autogen_otel.demo.agents import GO_ON, Model, ask, build_agents
+from autogen_otel.demo.provider import ChatRequest, Reply, Text, echo_tools
 from autogen_otel.demo.web import Answer, Question, in_threads
 
 if TYPE_CHECKING:
@@ -27,19 +27,23 @@ REQUESTS: Final = 16
 
 
 def script() -> Script:
-    """Return a model that takes a moment, as all do."""
+    """Return a model that answers in two turns, by calling a tool or by asking for patience, and takes a moment."""
 
-    def slowly(chat: ChatRequest) -> Reply:
+    def in_two_turns(chat: ChatRequest) -> Reply:
         time.sleep(0.05)
-        return echo_tools(chat)
+        last = chat.messages[-1]
+        if last["role"] != "user" or "\ncall " in last["content"]:
+            return echo_tools(chat)
+        said = "No claim is open. TERMINATE" if last["content"] == GO_ON else "One moment."
+        return Text(f"{' '.join(f'[rq:{user}]' for user in chat.tokens)} {said}")
 
-    return slowly
+    return in_two_turns
 
 
 def prompt(number: int) -> str:
-    """Return what the client asks; the model calls a tool when a line says so, for every fourth user."""
+    """Return what the client asks; the model calls a tool when a line says so, for every second user."""
     question = f"I am user {number}. Which of my claims are open?"
-    return f'{question}\ncall open_claims {{"user": {number}}}' if number % 4 == 0 else question
+    return f'{question}\ncall open_claims {{"user": {number}}}' if number % 2 == 0 else question
 
 
 def open_claims(user: int) -> str:

@@ -1,0 +1,21 @@
+"""Texts cut to what a report has room for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def shortened(text: str, limit: int = 140) -> str:
+    """Return a text on one line, cut at the end."""
+    text = " ".join(text.split())
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def enumerated(items: Sequence[str], limit: int = 2) -> str:
+    """Return `a, b and 3 others`."""
+    if len(items) <= limit:
+        return " and ".join(items)
+    return f"{', '.join(items[:limit])} and {len(items) - limit} others"

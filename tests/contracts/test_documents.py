@@ -1,0 +1,70 @@
+"""What the documents say is what the code does."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import autogen_otel
+from autogen_otel.core import names
+from autogen_otel.instrumentation import ADAPTERS
+from autogen_otel.patching.patches import Patches
+
+ROOT = Path(__file__).parent.parent.parent
+pytestmark = pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="the documents are not beside the tests")
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS, ids=lambda adapter: adapter.name)
+def test_every_patch_is_documented(adapter):
+    """docs/patches.md names each place and the reason that its row in the table gives."""
+    document = read("docs/patches.md")
+
+    rows = {(patch.target, patch.why) for patch in adapter.patches(Patches(), False)}
+    assert [target for target, why in rows if f"| `{target}` | {why} |" not in document] == []
+
+
+def test_every_name_is_documented():
+    """docs/telemetry.md has each attribute, metric and log key, and no other."""
+    document = read("docs/telemetry.md")
+
+    known = {value for key, value in vars(names).items() if key.isupper()} - {names.OTHER, names.EXCEPTION_EVENT}
+    written = set(re.findall(r"^\| `([^`]+)` \|", document, re.M))
+    assert (known - written, written - known) == (set(), set())
+
+
+def test_readme_names_what_can_be_imported():
+    """Each `autogen_otel.name` in README and docs is a public name."""
+    text = read("README.md") + read("docs/logging.md")
+
+    used = set(re.findall(r"autogen_otel\.([a-z_]+)", text)) - {"demo"}
+    assert used - set(autogen_otel.__all__) == set()
+
+
+def test_python_of_the_documents_runs(tmp_path):
+    """Each block of docs/logging.md that imports what it needs runs as it stands."""
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", read("docs/logging.md"), re.S) if "import" in block]
+
+    for block in blocks:
+        subprocess.run([sys.executable, "-c", block], check=True, timeout=60, env={"AUTOGEN_OTEL_STORE": str(tmp_path)})
+    assert len(blocks) == 2
+
+
+def test_public_names_are_twelve_at_most_and_have_a_page():
+    """The public names stay few, and each has a docstring."""
+    without = [name for name in autogen_otel.__all__ if not inspect.getdoc(getattr(autogen_otel, name))]
+
+    assert (len(autogen_otel.__all__) <= 12, without) == (True, [])
+
+
+def test_first_two_commands_of_the_readme():
+    """The first commands that a reader meets are `make demo` and `make test`."""
+    assert re.findall(r"^\$ (.+)$", read("README.md"), re.M)[:2] == ["make demo", "make test"]
