@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from autogen_otel.cli.reading import console, reading_of, unreadable
+from autogen_otel.cli.reading import console, reading_of, say, unreadable
 from autogen_otel.core import names
 from autogen_otel.diagnosis.grouping import requests_in
 from autogen_otel.diagnosis.lines import show
@@ -17,14 +18,12 @@ from autogen_otel.diagnosis.render_json import summary
 from autogen_otel.diagnosis.render_list import render_list
 from autogen_otel.diagnosis.request import FAULT, FINISHED, STARTED
 from autogen_otel.diagnosis.story import Ending, story_of
-from autogen_otel.diagnosis.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from autogen_otel.diagnosis.load import StoredSpan
-    from autogen_otel.diagnosis.story import Story
 
 # What a list needs of a span on which nothing failed.
 _NEEDED: Final[tuple[str, ...]] = (names.REQUEST_ID, names.PROCESS_PID, names.THREAD_NAME, names.OUTCOME)
@@ -37,30 +36,23 @@ def requests(path: Path | None, since_ns: int | None, *, as_json: bool, failed: 
     """
     reading = reading_of(path, since_ns)
     try:
-        stories = [story_of(request) for request in requests_in(_slim(reading.records()))]
+        found = requests_in(_slim(reading.records()))
     except OSError as error:
         return unreadable(reading, error)
-    wanted = [story for story in stories if story.request.last_ns >= (since_ns or 0)]
-    if failed:
-        wanted = [story for story in wanted if story.faults or story.ending is not Ending.OK]
-    newest = wanted[-limit:] if limit else wanted
+    recent = (story_of(request) for request in reversed(found) if request.last_ns >= (since_ns or 0))
+    wanted = (story for story in recent if not failed or story.faults or story.ending is not Ending.OK)
+    newest = list(islice(wanted, limit or None))[::-1]
     if as_json:
         print("[", ",\n ".join(json.dumps(summary(story)) for story in newest), "]", sep="")
+    elif newest:
+        out = console()
+        render_list(out, newest)
+        if next(wanted, None):
+            show(out, Text("older requests are left out, --limit 0 shows all", style="dim"))
     else:
-        _print(newest, len(wanted), reading.path)
+        say(f"no such request in {reading.path}")
     reading.tell_problems()
     return 0
-
-
-def _print(stories: list[Story], found: int, path: Path) -> None:
-    out = console()
-    if stories:
-        render_list(out, stories)
-    else:
-        show(out, Text(f"no such request in {path}"))
-    left_out = found - len(stories)
-    if left_out:
-        show(out, Text(f"{count(left_out, 'older request')} left out, --limit 0 shows all", style="dim"))
 
 
 def _slim(records: Iterable[StoredSpan | StoredLog]) -> Iterator[StoredSpan | StoredLog]:

@@ -79,7 +79,9 @@ def render_others(console: Console, others: list[StoredFault]) -> None:
 
 def place(frame: Frame) -> str:
     """Return a line of code as `file:line in function`; of an installed package without the path to it."""
-    return plain(f"{_PACKAGE.sub('', frame.file)}:{frame.line} in {frame.function}")
+    # Code that a model wrote and an agent ran has no file.
+    file = f"{_PACKAGE.sub('', frame.file)}:" if frame.file else "line "
+    return plain(f"{file}{frame.line} in {frame.function}")
 
 
 def _title(console: Console, data: ExceptionData) -> None:
@@ -94,7 +96,8 @@ def _title(console: Console, data: ExceptionData) -> None:
 def _place(console: Console, fault: StoredFault) -> None:
     frame = fault.frame
     if frame is None:
-        field(console, "raised at", plain(fault.raised_at) or "unknown: no traceback was recorded")
+        nowhere = "nowhere: AutoGen made a text of it at once" if fault.kind in _KINDS else "not recorded"
+        field(console, "raised at", plain(fault.raised_at) or nowhere)
         return
     _frame(console, "raised at", frame)
     own = next((one for one in reversed(fault.chain[0].frames) if _is_application(one)), None)
@@ -116,7 +119,7 @@ def _is_application(frame: Frame) -> bool:
 def _names(fault: StoredFault) -> list[tuple[str, str]]:
     model = str(fault.fields.get(names.REQUEST_MODEL, ""))
     told = (("agent", fault.agent_name), ("tool", fault.tool_name), ("model", model))
-    return [(what, name) for what, name in told if name] or [("agent", "unknown")]
+    return [(what, name) for what, name in told if name] or [("agent", "none, no agent was at work")]
 
 
 def _who(console: Console, fault: StoredFault) -> None:
@@ -140,12 +143,17 @@ def _http(console: Console, fault: StoredFault) -> None:
     if told:
         field(console, "HTTP", ", ".join(told))
     if get(names.PROVIDER_REQUEST_ID) is not None:
-        field(console, "provider's", f"request ID {plain(get(names.PROVIDER_REQUEST_ID))}")
+        field(console, "provider", f"request ID {plain(get(names.PROVIDER_REQUEST_ID))}")
 
 
 def _one_line(data: ExceptionData) -> str:
-    text = plain(f"{data.type}: {data.message}" if data.message else data.type, 300)
+    text = plain(f"{data.type}: {_first_line(data.message)}" if data.message else data.type, 300)
     return f"{text} at {place(data.frames[-1])}" if data.frames else text
+
+
+def _first_line(text: str) -> str:
+    first, *more = lines(text) or [""]
+    return f"{first} …" if more else first
 
 
 def _reported(story: Story, fault: StoredFault) -> list[str]:
@@ -153,6 +161,8 @@ def _reported(story: Story, fault: StoredFault) -> list[str]:
         return [f"nothing: masked. {_told(story, fault)}"]
     if fault.masked is None and story.ending is Ending.OPEN:
         return ["nothing yet: the request has no end"]
+    if fault.span_id and fault.span_id == story.request.root_span_id:
+        return ["nothing: the application raised it itself, outside AutoGen"]
     reports = reports_of(story.request, fault)
     said = [f"{plain(one.type)}: {plain(one.message, 600)} ({plain(one.by)})" for one in reports]
     if not said:
@@ -167,7 +177,7 @@ def _told(story: Story, fault: StoredFault) -> str:
     name = next((node.span.name for node in story.request.nodes if node.span.span_id == fault.span_id), "")
     operation = name.partition(" ")[0]
     if operation == "execute_tool":
-        return f'The model was told a text such as "Error: {plain(fault.message, 200)}" as the tool\'s result.'
+        return f'The model was told a text such as "Error: {_first_line(fault.message)}" as the tool\'s result.'
     if operation == "execute_code":
         return "The model was told the exit code and the output as a text."
     if operation == "chat":

@@ -20,6 +20,8 @@ from autogen_otel.core import names
 from autogen_otel.operations.listeners import Listener, listeners
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.sdk.trace import ReadableSpan
 
     from autogen_otel.core.facts import Fault, Finished, Operation, Settled
@@ -77,8 +79,8 @@ class Recorder:
         """The spans of a name."""
         return [span for span in self.spans if span.name == name]
 
-    def tree(self) -> list[str]:
-        """Each span as an indented line: name, and `!` where its status is ERROR."""
+    def tree(self, label: Callable[[ReadableSpan], str] = lambda span: span.name) -> list[str]:
+        """Each span as an indented line: its name (or what `label` makes of it), and `!` where its status is ERROR."""
         spans = self.spans
         children: dict[int | None, list[ReadableSpan]] = {}
         known = {span.context.span_id for span in spans}
@@ -89,7 +91,7 @@ class Recorder:
         def lines(parent: int | None, depth: int) -> list[str]:
             found = []
             for span in children.get(parent, []):
-                found.append("  " * depth + span.name + ("!" if span.status.status_code.name == "ERROR" else ""))
+                found.append("  " * depth + label(span) + ("!" if span.status.status_code.name == "ERROR" else ""))
                 found += lines(span.context.span_id, depth + 1)
             return found
 

@@ -9,6 +9,7 @@ import signal
 import stat
 import threading
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from opentelemetry.sdk import _logs as sdk_logs
@@ -148,15 +149,22 @@ class TestWriting:
 
         assert numbers_in(*files_of(store)) == [2]
 
-    def test_a_link_in_the_folder_is_not_followed(self, store, tmp_path):
-        """In a folder where others may write, nobody can turn our lines onto another file."""
-        other = tmp_path / "other"
-        other.write_text("")
-        store.path.mkdir(parents=True)
-        (store.path / store_file_name("traces", 10**18, 1)).symlink_to(other)
+    def test_a_link_in_the_folder_is_not_followed(self, tmp_path):
+        """In a folder where others may write, nobody can turn our lines onto another file, nor count it as ours."""
+        link = tmp_path / store_file_name("traces", 10**18, 1)
+        link.symlink_to(tmp_path / "other")
+        (tmp_path / "other").write_text("")
+
+        assert (store_files.files_of(tmp_path), store_files.open_existing(str(link))) == ([], None)
+
+    def test_a_program_that_changes_its_folder_does_not_take_the_store_along(self, tmp_path, monkeypatch):
+        """A relative path is meant from where the program started."""
+        monkeypatch.chdir(tmp_path)
+        store = Store(Path("store"))
+        monkeypatch.chdir("/")
         export(store, 1)
 
-        assert other.read_text() == ""
+        assert numbers_in(*(tmp_path / "store").iterdir()) == [1]
 
 
 def emit_log(exporter):
@@ -189,13 +197,23 @@ class TestBound:
         ) == (list(range(201 - len(kept), 201)), True, True)
 
     def test_the_bound_counts_all_signals_together(self, tmp_path):
-        """Old logs make room for new spans."""
+        """Old logs make room for new spans, and a file is never so long that it needs all the room."""
         store = Store(tmp_path, max_total_bytes=4000)
         emit_log(StoreLogExporter(store))
         for number in range(1, 50):
             export(store, number)
+        signals = [STORE_FILE.fullmatch(file.name)["signal"] for file in files_of(store)]
+        total = sum(file.stat().st_size for file in files_of(store))
 
-        assert {STORE_FILE.fullmatch(file.name)["signal"] for file in files_of(store)} == {"traces"}
+        assert (set(signals), len(signals) >= 3, total <= 4000) == ({"traces"}, True, True)
+
+    def test_what_was_written_last_stays(self, tmp_path):
+        """A single line longer than the whole store is better than nothing."""
+        store = Store(tmp_path, max_total_bytes=1000)
+        export(store, 1)
+        export(store, 2, attributes={"text": "x" * 5000})
+
+        assert numbers_in(*files_of(store)) == [2]
 
     def test_a_file_that_someone_writes_to_is_not_removed(self, tmp_path):
         """What is being written is not old."""

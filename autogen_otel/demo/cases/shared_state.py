@@ -43,7 +43,7 @@ def script() -> Script:
 def prompt(number: int) -> str:
     """Return what the client asks; the model calls a tool when a line says so, for every second user."""
     question = f"I am user {number}. Which of my claims are open?"
-    return f'{question}\ncall open_claims {{"user": {number}}}' if number % 2 == 0 else question
+    return f'{question}\ncall open_claims {{"user": {number}}}' if number % 8 == 0 else question
 
 
 def open_claims(user: int) -> str:

@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 __all__ = ["AVAILABLE", "REQUESTS", "broken", "fixed", "prompt", "script"]
 
-REQUESTS: Final = 12
-WORKERS: Final = 4
+REQUESTS: Final = 30
+WORKERS: Final = 6
 
 
 def script() -> Script:
     """Return a model that takes a moment, as all do."""
 
     def slowly(chat: ChatRequest) -> Reply:
-        time.sleep(0.15)
+        time.sleep(0.06)
         return echo_tools(chat)
 
     return slowly
