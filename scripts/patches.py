@@ -12,7 +12,9 @@ from autogen_otel.patching.patches import Patches
 def main() -> None:
     """Print the page."""
     print("# What is patched, and why\n")
-    print("A patch is applied when the module is imported, and is never the reason for importing it. `autogen-otel doctor`")
+    print(
+        "A patch is applied when the module is imported, and is never the reason for importing it. `autogen-otel doctor`"
+    )
     print("tells what became of each here. A place marked *optional* is missing in some of the supported versions.")
     for adapter in ADAPTERS:
         print(f"\n## {adapter.name}: {adapter.versions}\n")

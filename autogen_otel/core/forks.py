@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 fork_gate: Final = threading.RLock()
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=fork_gate.acquire, after_in_parent=fork_gate.release, after_in_child=fork_gate.release
-    )
+    os.register_at_fork(before=fork_gate.acquire, after_in_parent=fork_gate.release, after_in_child=fork_gate.release)
 
 
 def after_fork_in_child(method: MethodType | Any) -> None:

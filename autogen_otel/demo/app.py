@@ -49,6 +49,9 @@ def main(cases: list[str] | None = None, out: Path | None = None) -> int:
         here.verbatim(f"There is an earlier run in {folder}: choose another folder, for request IDs are used again.")
         return _UNUSABLE
     folder.mkdir(parents=True, exist_ok=True)
+    here.verbatim(
+        "Real AutoGen agents, real HTTP, a scripted model provider on this machine: each case broken, then fixed."
+    )
     return _run(here, cases or NAMES, folder / "store", log)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from autogen_otel.core import names
 from autogen_otel.demo.places import places_of
 from autogen_otel.demo.texts import enumerated, shortened
 from autogen_otel.demo.verdict import Verdict, judge, owners_of
@@ -21,18 +22,18 @@ class Exhibit(NamedTuple):
     Attributes:
         answer: What the application answered.
         verdict: What the client says of it.
-        count: How many there are of this kind.
+        alike: How many there are of this kind.
         recorded: What autogen-otel knows of that request, in lines.
     """
 
     answer: Answer
     verdict: Verdict
-    count: int
+    alike: int
     recorded: list[str]
 
 
 def exhibits_of(trial: Trial) -> list[Exhibit]:
-    """Return one wrong answer for each verdict and each kind of fault behind it, the most frequent first."""
+    """Return one wrong answer for each verdict and each kind of fault behind it, in the order of the verdicts."""
     kinds: dict[tuple[Verdict, str | None], list[Answer]] = {}
     for answer in trial.wrong:
         faults = trial.recorded.faults_of(answer.question.request_id)
@@ -41,7 +42,8 @@ def exhibits_of(trial: Trial) -> list[Exhibit]:
         Exhibit(answers[0], verdict, len(answers), explain(trial, answers[0]))
         for (verdict, _), answers in kinds.items()
     ]
-    return sorted(found, key=lambda exhibit: -exhibit.count)
+    order = list(Verdict)
+    return sorted(found, key=lambda exhibit: (order.index(exhibit.verdict), -exhibit.alike))
 
 
 def explain(trial: Trial, answer: Answer) -> list[str]:
@@ -73,8 +75,8 @@ def _fault_lines(trial: Trial, fault: RecordedFault) -> list[str]:
         lines.append(shortened(f"caused by {fault.root}"))
     lines += places_of(fault.frames)
     if fault.attempts is not None:
-        told = f", told to retry after {fault.retry_after} s" if fault.retry_after else ""
-        lines.append(f"after {fault.attempts} HTTP attempts{told}")
+        told = f", told to come back after {fault.retry_after} s" if fault.retry_after else ""
+        lines.append(f"HTTP attempts: {fault.attempts}{told}")
     lines.append(f"agent {fault.agent or 'none'}, tool {fault.tool or 'none'}")
     lines.append(_EFFECTS[effect_of(trial, fault)])
     return lines
@@ -89,10 +91,8 @@ def _shared_lines(trial: Trial, answer: Answer) -> list[str]:
     mine, other = next((pair for pair in sharing if pair[1].request_id in foreign), sharing[0])
     others = len({pair[1].request_id for pair in sharing})
     overlap = (min(mine.ended_ns, other.ended_ns) - max(mine.started_ns, other.started_ns)) / 1e6
-    return [
-        f"agent {mine.agent}, instance {mine.instance}, replied to {others} other requests meanwhile,",
-        f"for {overlap:.0f} ms to {other.request_id}",
-    ]
+    who = f"agent {mine.agent} ({names.AGENT_INSTANCE} = {mine.instance})"
+    return [f"{who} replied to {others} more requests at the same time, for {overlap:.0f} ms to {other.request_id}"]
 
 
 def mistaken(trial: Trial, answer: Answer) -> Received | None:
@@ -107,7 +107,7 @@ def _mistaken_lines(trial: Trial, answer: Answer) -> list[str]:
     if received is None:
         return []
     owners = enumerated([_request_of(trial, user) for user in received.tokens])
-    return [f"its model call took response {received.request_id},", f"which the provider had made for {owners}"]
+    return [f"its model call took response {received.request_id}, which the provider had made for {owners}"]
 
 
 def _request_of(trial: Trial, user: str) -> str:

@@ -28,7 +28,7 @@ def show_places(screen: Screen, store: Path, log: Path, request_ids: Sequence[st
     screen.field("logs", str(log))
     if stored:
         _commands(screen, "A request as a tree", [f"{_program()} show {one} {short(store)}" for one in request_ids])
-    _commands(screen, "Its log lines", [f"grep '\"request_id\": \"{request_ids[0]}\"' {short(log)}"])
+    _commands(screen, "Its log lines", [f'grep \'"request_id": "{request_ids[0]}"\' {short(log)}'])
     if stored:
         jaeger = [
             "docker compose -f collector/compose.yaml up --detach    # then http://localhost:16686",

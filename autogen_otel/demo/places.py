@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DEMO: Final = str(Path(__file__).parent)
-_LIBRARIES: Final = tuple(sysconfig.get_paths()[key] for key in ("purelib", "platlib", "stdlib", "platstdlib"))
+_LIBRARIES: Final[tuple[str, ...]] = tuple(
+    sysconfig.get_paths()[key] for key in ("purelib", "platlib", "stdlib", "platstdlib")
+)
 
 
 def short(file: str | Path) -> str:
     """Return a path without what is known: the folder of a library, or the working directory."""
     path = Path(file)
-    for folder in (*_LIBRARIES, Path.cwd()):
+    for folder in (*_LIBRARIES, str(Path.cwd())):
         if path.is_relative_to(folder):
             return str(path.relative_to(folder))
     return str(path)

@@ -21,7 +21,7 @@ class RecordedFault(NamedTuple):
 
     Attributes:
         frames: The traceback, outermost first: file, line, function and source. The last one raised.
-        root: Type and text of the first cause, where the exception has one.
+        root: Type and text of the first cause, where there is one that is not the provider's answer.
         masked: Whether AutoGen answered on.
         attempts: How often the client called the provider.
         retry_after: What the provider said to that, in seconds.
@@ -116,7 +116,7 @@ class Recorded:
 
 def _fault(event: dict[str, Any]) -> RecordedFault:
     chain = event[names.LOG_EXCEPTION]
-    root = chain[-1] if len(chain) > 1 else None
+    root = chain[-1] if len(chain) > 1 and "http_status" not in event else None
     return RecordedFault(
         request_id=event[names.LOG_REQUEST_ID],
         agent=event.get(names.LOG_AGENT_NAME),

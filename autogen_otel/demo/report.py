@@ -30,6 +30,7 @@ def show_case(screen: Screen, case: Case, broken: Trial, fixed: Trial) -> None:
     screen.table(("the application saw", "autogen-otel recorded of the same request"), _apart(rows), (44, 74))
     if len(exhibits) > _EXHIBITS:
         screen.field("", f"and {len(exhibits) - _EXHIBITS} more kinds of failure")
+    screen.verbatim("")
     screen.field("Fix", case.fix, "green")
 
 
@@ -71,8 +72,8 @@ def _recorded(trial: Trial) -> str:
     strayed = sum(mistaken(trial, answer) is not None for answer in trial.answers)
     lines = [
         *(faults or ["no fault"]),
-        *_counted(sharing, "requests at one agent object at once"),
-        *_counted(strayed, "model calls with another's response"),
+        *_counted(sharing, "requests shared an agent object"),
+        *_counted(strayed, "requests took another's response"),
     ]
     return "\n".join(lines)
 
@@ -88,11 +89,11 @@ def _seen(exhibit: Exhibit) -> str:
     if exhibit.verdict is Verdict.FOREIGN:
         others = enumerated(sorted(owners_of(answer) - {answer.question.user}))
         lines.append(f"asked by {answer.question.user}, with text of {others}")
-    if exhibit.count > 1:
-        lines.append(f"and {exhibit.count - 1} more like it")
+    if exhibit.alike > 1:
+        lines.append(f"and {exhibit.alike - 1} more like it")
     return "\n".join(lines)
 
 
 def _apart(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Put an empty line between rows of many lines."""
-    return [(left, right + "\n" * (number < len(rows))) for number, (left, right) in enumerate(rows, 1)]
+    return [*((f"{left}\n", f"{right}\n") for left, right in rows[:-1]), *rows[-1:]]

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-AVAILABLE: Final = hasattr(os, "fork")
 # A worker may wait for bytes that another one has taken; the client's timeout ends that, this is for the worst.
 _WORKER_SECONDS: Final = 20
 _START_SECONDS: Final = 0.04

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _LABEL: Final = 12
-_LEAST: Final = 20
+_LEAST: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def show(console: Console, text: Text, first: Text | None = None, rest: Text | N
     """
     first = first or Text()
     rest = rest or Text(" " * first.cell_len)
-    width = max(_LEAST, console.width - first.cell_len)
+    width = max(_LEAST, console.width - max(first.cell_len, rest.cell_len))
     for number, line in enumerate(text.wrap(console, width, overflow="fold") or [Text()]):
         whole = joined(rest if number else first, line)
         whole.rstrip()

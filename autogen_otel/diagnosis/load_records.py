@@ -152,8 +152,8 @@ def _number(value: Any) -> int:
 def _attributes(pairs: Any) -> dict[str, Any]:
     """Return a list of KeyValues as a dictionary.
 
-    This is the hottest place of a load, and most values are texts. The keys are the same few in all spans: as one string
-    each they take a third less memory.
+    This is the hottest place of a load, and most values are texts. The keys are the same few in all spans: as one
+    string each they take a third less memory.
     """
     if not pairs:
         return {}

@@ -58,7 +58,14 @@ def _open_reply(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noq
 
 
 def _open_speaker(group: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
-    return open_operation(Kind.SPEAKER, Kind.SPEAKER.value)
+    opened = open_operation(Kind.SPEAKER, Kind.SPEAKER.value)
+    opened.signal = _is_over
+    return opened
+
+
+def _is_over(error: BaseException) -> bool:
+    """Tell the exception with which a pattern, or a selection function of the application, ends its group chat."""
+    return type(error).__name__.startswith("NoEligibleSpeaker") and "Terminating conversation" in str(error)
 
 
 def _open_input(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
@@ -101,7 +108,7 @@ def _close_tool(operation: OpenOperation, result: Any) -> None:
         operation.report(FaultKind.UNKNOWN_TOOL, FaultKind.UNKNOWN_TOOL.value, text.removeprefix("Error: "))
 
 
-def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:  # noqa: FBT001
+def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
     tools = ObservedTools(lambda agent: agent._function_map)
     executors = CodeExecutors(patches)
     patches.on_undo(tools.restore)
@@ -147,7 +154,12 @@ def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:  # noqa: FBT
         agent("execute_code_blocks", operation(open_code, close_legacy_code), "code run without an executor object"),
         Patch("autogen.agentchat.groupchat", "GroupChat.select_speaker", speaker, "who speaks next"),
         Patch("autogen.agentchat.groupchat", "GroupChat.a_select_speaker", speaker, "the same, async"),
-        Patch("autogen.oai.client", "OpenAIWrapper.create", ModelCalls(patches, content).replace, "which clients are called"),
+        Patch(
+            "autogen.oai.client",
+            "OpenAIWrapper.create",
+            ModelCalls(patches, content).replace,
+            "which clients are called",
+        ),
         Patch(
             "autogen.oai.client",
             "OpenAIClient._handle_openai_bad_request_error",

@@ -109,7 +109,7 @@ _choice: ContextVar[_Choice | None] = ContextVar("autogen_otel_choice", default=
 class ModelCalls:
     """Observes `OpenAIWrapper.create` and, as it meets them, the classes of the clients that it calls."""
 
-    def __init__(self, patches: Patches, content: bool) -> None:  # noqa: FBT001 - as in Adapter.patches
+    def __init__(self, patches: Patches, content: bool) -> None:
         self._patches = patches
         self._create = operation(_open_with_content, _close_with_content) if content else operation(_open, _close)
 

@@ -36,7 +36,7 @@ def input_messages(messages: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 def output_messages(response: Any) -> dict[str, str]:
     """Return the answers of a response in OpenAI's shape, in the same form."""
-    found = [getattr(choice, "message", None) for choice in getattr(response, "choices", None) or ()]
+    found: list[Any] = [getattr(choice, "message", None) for choice in getattr(response, "choices", None) or ()]
     dumped = [message.model_dump() for message in found if hasattr(message, "model_dump")]
     return {names.OUTPUT_MESSAGES: content_of([_message("assistant", message) for message in dumped])}
 

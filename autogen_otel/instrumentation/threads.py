@@ -11,22 +11,16 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import wrapt
-
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.faults.marks import recorded_fault
 from autogen_otel.operations.carry import carry
 from autogen_otel.operations.operation import current_operation, open_operation
 from autogen_otel.patching.patch import Patch, Switch
+from autogen_otel.patching.proxies import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    Proxy = wrapt.ObjectProxy[Any]
-else:
-    # wrapt 1 knows no type parameters.
-    Proxy = wrapt.ObjectProxy
 
 
 class CarryingThread(threading.Thread):
@@ -71,7 +65,7 @@ class _Threading(Proxy):
 
     @property
     def Thread(self) -> type[threading.Thread]:  # noqa: N802 - the name it stands for
-        return CarryingThread if self._self_switch.on else self.__wrapped__.Thread  # type: ignore[no-any-return]
+        return CarryingThread if self._self_switch.on else self.__wrapped__.Thread
 
 
 class _Loop(Proxy):

@@ -6,19 +6,18 @@ import inspect
 import weakref
 from typing import TYPE_CHECKING, Any
 
-import wrapt
-
 from autogen_otel.core.facts import FaultKind, Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.operations.operation import OpenOperation, current_operation
 from autogen_otel.patching.patch import Switch
+from autogen_otel.patching.proxies import FunctionProxy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import CodeType
 
 
-class ObservedTool(wrapt.FunctionWrapper):  # type: ignore[misc]
+class ObservedTool(FunctionProxy):
     """A tool function that records what it raises in the tool call that is current.
 
     It stays in the place of the function for as long as the agent lives, so it does nothing outside a tool call and

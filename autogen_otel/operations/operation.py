@@ -20,7 +20,7 @@ from autogen_otel.faults.marks import recorded_fault
 from autogen_otel.operations.listeners import listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from autogen_otel.core.facts import ExceptionData
 
@@ -75,7 +75,7 @@ def open_operation(
         tool_name = tool if kind in _RESET_TOOL else tool or above.tool_name
         parent_id = above.id
     # Documented, though underscored; get_running_loop() costs an exception outside a loop.
-    loop = asyncio._get_running_loop()
+    loop = asyncio._get_running_loop()  # noqa: SLF001
     fact = Operation(
         next_operation_id(),
         kind,
@@ -107,6 +107,7 @@ class OpenOperation:
         attributes: What becomes known on the way; told when it ends.
         escaped: Faults that came up from below and are not settled: nobody knows yet whether AutoGen answers on.
         fault_kind: What an exception here means, as far as the adapter can tell beforehand.
+        signal: Tells an exception by which the host only says something, such as that a group chat is over.
         fault: The fault that was caught here though the host's call may return normally.
         unrecovered: Of a request: the fault with which its last chat ended, if the application caught that exception.
         closed: Whether it has ended.
@@ -122,6 +123,7 @@ class OpenOperation:
         "fault",
         "fault_kind",
         "parent",
+        "signal",
         "unrecovered",
     )
 
@@ -131,6 +133,7 @@ class OpenOperation:
         self.attributes: dict[str, Any] = {}
         self.escaped: list[Fault] = []
         self.fault_kind = FaultKind.RAISED
+        self.signal: Callable[[BaseException], bool] | None = None
         self.fault: Fault | None = None
         self.unrecovered: Fault | None = None
         self.closed = False
@@ -188,6 +191,9 @@ class OpenOperation:
     def fail(self, error: BaseException) -> None:
         """End it after the host's call raised. The caller re-raises."""
         if self.closed:
+            return
+        if self.signal is not None and self.signal(error):
+            self.finish()
             return
         if _is_cancellation(error):
             self._settle_below(None)

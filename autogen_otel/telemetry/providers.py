@@ -30,11 +30,12 @@ if TYPE_CHECKING:
 
     from autogen_otel.core.settings import Settings
 
+
 class Providers:
     """The providers in use.
 
-    Those that the application has set up are used whenever it does so, before or after `instrument()`. Ours never become
-    the global ones: the application could not set its own any more.
+    Those that the application has set up are used whenever it does so, before or after `instrument()`. Ours never
+    become the global ones: the application could not set its own any more.
     """
 
     def __init__(self, settings: Settings, version: str) -> None:
@@ -120,8 +121,8 @@ class Providers:
     def _after_fork(self) -> None:
         """Begin anew in a forked child.
 
-        Metrics with a provider of its own: the parent's sums must not be sent by each child again, and a thread that was
-        collecting in the parent has left its locks behind. Spans and logs keep theirs, which the SDK renews.
+        Metrics with a provider of its own: the parent's sums must not be sent by each child again, and a thread that
+        was collecting in the parent has left its locks behind. Spans and logs keep theirs, which the SDK renews.
         """
         self._lock = threading.Lock()
         self._own.pop(exporters.METRICS, None)

@@ -7,17 +7,11 @@ import os
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
-import wrapt
-
 from autogen_otel.core.guard import guard
+from autogen_otel.patching.proxies import Proxy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    Proxy = wrapt.ObjectProxy[Any]
-else:
-    # wrapt 1 knows no type parameters.
-    Proxy = wrapt.ObjectProxy
 
 _log = logging.getLogger("autogen_otel")
 # Each of these logs several lines for every batch that it could not send.

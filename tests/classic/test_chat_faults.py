@@ -358,7 +358,11 @@ def test_group_inside_a_group_makes_an_outage_a_message(recorder):
         result, *_ = start(pattern)
 
     texts = [str(message.get("content")) for message in result.chat_history]
-    assert (any("Error running group chat: " in text for text in texts), set(brief(recorder)), set(recorder.masked)) == (
+    assert (
+        any("Error running group chat: " in text for text in texts),
+        set(brief(recorder)),
+        set(recorder.masked),
+    ) == (
         True,
         {("openai.InternalServerError", ASSISTANT, None, "req-42")},
         {True},
@@ -388,7 +392,12 @@ def test_nobody_may_speak_next(recorder, provider):
         chat(user, group_of(provider, user, mute("a"), **transitions), "hello")
 
     ((type_, *where),) = brief(recorder)
-    assert (type_.startswith("autogen.exception_utils.NoEligibleSpeaker"), where, recorder.masked, status(recorder)) == (
+    assert (
+        type_.startswith("autogen.exception_utils.NoEligibleSpeaker"),
+        where,
+        recorder.masked,
+        status(recorder),
+    ) == (
         True,
         ["chat_manager", None, "req-42"],
         [True],
@@ -584,4 +593,10 @@ def test_log_of_a_failed_request_tells_the_fault_once(recorder):
     (line,) = [json.loads(line) for line in recorder.lines if json.loads(line)["level"] == "error"]
     keys = ("event", "request_id", "agent_name", "exception_type", "trace_id")
     (trace_id,) = recorder.traces
-    assert [line[key] for key in keys] == ["fault", "req-42", ASSISTANT, "openai.InternalServerError", f"{trace_id:032x}"]
+    assert [line[key] for key in keys] == [
+        "fault",
+        "req-42",
+        ASSISTANT,
+        "openai.InternalServerError",
+        f"{trace_id:032x}",
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.classic import ASSISTANT, USER, VERSION, a_chat, autogen, chat, config, llm_config, raised, told, user_of
+from support.classic import ASSISTANT, USER, autogen, config, llm_config, raised, told, user_of
 
 import autogen_otel
 from autogen_otel.core import names
@@ -99,7 +99,9 @@ def story(type_: str, message: str, **more: Any) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(("configure", "name"), [(executor, "LocalCommandLineCodeExecutor"), (legacy, "UserProxyAgent")])
+@pytest.mark.parametrize(
+    ("configure", "name"), [(executor, "LocalCommandLineCodeExecutor"), (legacy, "UserProxyAgent")]
+)
 def test_exception_of_code_is_told_from_its_text(recorder, coding, tmp_path, configure, name):
     """The traceback in the output gives type, message, function and line inside the code."""
     answer = coding(FAILING, configure(tmp_path))

@@ -32,7 +32,7 @@ def test_nothing_of_the_conversation_leaves_by_default(recorder, provider, appli
 
 
 def test_arguments_in_an_error_of_validation_do_not_leave(recorder, provider, application):
-    """pydantic quotes the input into its message; the quote is taken out."""
+    """Pydantic quotes the input into its message; the quote is taken out."""
 
     def count(number: int) -> int:
         return number
@@ -81,7 +81,10 @@ def test_old_values_of_the_variable_record_nothing(monkeypatch):
         ("password=hunter2", "password=[redacted]"),
         ("no secret in this key", "no secret in this key"),
         ("KeyError: 'p9'", "KeyError: 'p9'"),
-        ("a coroutine was expected, got ChatResult(chat_id=1, chat_history=[...])", "a coroutine was expected, got ChatResult([redacted])"),
+        (
+            "a coroutine was expected, got ChatResult(chat_id=1, chat_history=[...])",
+            "a coroutine was expected, got ChatResult([redacted])",
+        ),
     ],
 )
 def test_secrets_are_taken_out_of_texts(text, kept):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 from opentelemetry import trace
-from support.classic import VERSION, a_chat, autogen, chat, config, ends, llm_config, needs, pair, user_of
+from support.classic import a_chat, autogen, chat, ends, llm_config, needs, pair, user_of
 
 import autogen_otel
 from autogen_otel.core import names
@@ -104,7 +103,9 @@ async def _sync_inside_async(assistant: Any, user: Any) -> None:
 ENTRIES = [
     pytest.param(lambda a, u: chat(u, a, ASK), id="initiate_chat"),
     pytest.param(lambda a, u: a_chat(u, a, ASK), id="a_initiate_chat"),
-    pytest.param(lambda a, u: u.initiate_chats([{"recipient": a, "message": ASK, "silent": True}]), id="initiate_chats"),
+    pytest.param(
+        lambda a, u: u.initiate_chats([{"recipient": a, "message": ASK, "silent": True}]), id="initiate_chats"
+    ),
     pytest.param(
         lambda a, u: u.a_initiate_chats([{"chat_id": 1, "recipient": a, "message": ASK, "silent": True}]),
         id="a_initiate_chats",
@@ -239,8 +240,10 @@ def _foreign(recorder: Any) -> list[Any]:
     lines = [
         line
         for line in recorder.logs
-        if "trace_id" in line and by_trace[line["trace_id"]] != line["request_id"]
-        or line["event"].startswith("inside") and line["request_id"] != "req-" + line["event"].split()[1]
+        if ("trace_id" in line
+        and by_trace[line["trace_id"]] != line["request_id"])
+        or (line["event"].startswith("inside")
+        and line["request_id"] != "req-" + line["event"].split()[1])
     ]
     return spans + lines
 

@@ -13,8 +13,9 @@ from support.classic import (
     agent_of,
     autogen,
     chat,
-    ends,
+    config,
     group_of,
+    llm_config,
     mute,
     needs,
     pair,
@@ -27,7 +28,7 @@ from autogen_otel.core import names
 from autogen_otel.demo.provider import ChatRequest, Provider, Reply, Text, echo_tools
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 ASK = 'call look {"where": "up"}'
 
@@ -126,11 +127,11 @@ def test_chat_of_two_agents(recorder, provider, driver, tool):
 
 @needs(0, 9)
 def test_run_of_one_agent(recorder, provider):
-    """An agent that runs alone talks to a hidden executor; its tool calls are that executor's."""
+    """An agent that runs alone talks to an executor that AutoGen makes for it and calls `user`."""
     assistant = agent_of(provider, ASSISTANT)
 
     with autogen_otel.request("req-42"):
-        read(assistant.run(message="hello", max_turns=2, user_input=False))
+        read(assistant.run(message="hello", max_turns=1, user_input=False))
         wait_for_background()
 
     assert tree(recorder) == [
@@ -245,15 +246,13 @@ def test_queue_of_chats(recorder, provider, start):
 
 
 def _pattern(kind: str, provider: Provider) -> Any:
-    from autogen import LLMConfig
     from autogen.agentchat.group import patterns
-    from support.classic import config, llm_config
 
-    first = agent_of(provider, "a", functions=[look], is_termination_msg=ends)
-    more = {}
-    if kind == "AutoPattern":
-        more["group_manager_args"] = {"llm_config": LLMConfig(**llm_config(config(provider)))}
-    return getattr(patterns, kind)(initial_agent=first, agents=[first], user_agent=mute(USER), **more)
+    first = agent_of(provider, "a", functions=[look])
+    manager = {"llm_config": llm_config(config(provider))}
+    return getattr(patterns, kind)(
+        initial_agent=first, agents=[first], user_agent=mute(USER), group_manager_args=manager
+    )
 
 
 PATTERN_DRIVERS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
@@ -271,21 +270,72 @@ async def _read_started(start: Any, how: dict[str, Any]) -> None:
 
 @needs(0, 9)
 @pytest.mark.parametrize("driver", PATTERN_DRIVERS)
-@pytest.mark.parametrize("kind", ["DefaultPattern", "RoundRobinPattern"])
-def test_pattern(recorder, provider, driver, kind):
-    """A pattern is a group chat whose tools an executor of its own calls; the tool is that executor's."""
+@pytest.mark.parametrize("kind", ["DefaultPattern", "RoundRobinPattern", "AutoPattern"])
+def test_pattern(recorder, driver, kind):
+    """A pattern is a group chat whose tools an executor of its own calls; only AutoPattern asks a model who is next."""
     start = getattr(autogen.agentchat, driver, None)
     if start is None:
         pytest.skip(f"this version has no {driver}")
 
-    with autogen_otel.request("req-42"):
-        PATTERN_DRIVERS[driver](start, {"pattern": _pattern(kind, provider), "messages": ASK, "max_rounds": 4})
+    with Provider(selecting) as provider, autogen_otel.request("req-42"):
+        PATTERN_DRIVERS[driver](start, {"pattern": _pattern(kind, provider), "messages": ASK, "max_rounds": 5})
         wait_for_background()
 
-    assert tree(recorder) == []
+    last = {
+        "DefaultPattern": ["      select_speaker @chat_manager"],
+        "RoundRobinPattern": ["      select_speaker @chat_manager", "      invoke_agent user @user"],
+        "AutoPattern": [*_select(3), *reply("a", 3)],
+    }
+    assert tree(recorder) == [
+        "request",
+        "  invoke_workflow user -> chat_manager",
+        "    invoke_agent chat_manager @chat_manager",
+        "      select_speaker @chat_manager",
+        *reply("a", 3),
+        "      select_speaker @chat_manager",
+        "      invoke_agent _Group_Tool_Executor @_Group_Tool_Executor",
+        "        execute_tool look @_Group_Tool_Executor",
+        "      select_speaker @chat_manager",
+        *reply("a", 3),
+        *last[kind],
+    ]
 
 
-# A human, code
+# A human, code, the wrapper alone
+
+
+def test_code_is_run(recorder, tmp_path):
+    """Code that an agent runs is a span below its reply."""
+    from autogen.coding import LocalCommandLineCodeExecutor
+
+    executor = LocalCommandLineCodeExecutor(work_dir=tmp_path)
+    user = mute(USER, code_execution_config={"executor": executor})
+    with Provider(Text("```sh\ntrue\n```")) as provider, autogen_otel.request("req-42"):
+        chat(user, agent_of(provider, ASSISTANT), "hello", max_turns=2)
+
+    assert tree(recorder) == [
+        "request",
+        "  invoke_workflow user -> assistant",
+        *reply(ASSISTANT, 2),
+        "    invoke_agent user @user",
+        "      execute_code LocalCommandLineCodeExecutor @user",
+        *reply(ASSISTANT, 2),
+    ]
+
+
+def test_wrapper_alone(recorder, provider):
+    """A model that the application asks itself, through AutoGen's wrapper, is a workflow of its own."""
+    wrapper = autogen.OpenAIWrapper(**llm_config(config(provider)))
+
+    with autogen_otel.request("req-42"):
+        wrapper.create(messages=[{"role": "user", "content": "hello"}])
+
+    assert tree(recorder) == [
+        "request",
+        "  invoke_workflow OpenAIWrapper.create",
+        "    chat gpt-4o-mini",
+        "      POST",
+    ]
 
 
 def test_human_is_asked(recorder, provider, monkeypatch):

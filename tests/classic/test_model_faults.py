@@ -300,7 +300,9 @@ def test_model_call_tells_tokens_and_provider(recorder, provider):
 
     (span,) = recorder.named("chat gpt-4o-mini")
     (received,) = provider.received
-    found = {key: value for key, value in span.attributes.items() if key.startswith(("gen_ai", "autogen.", "http", "server"))}
+    found = {
+        key: value for key, value in span.attributes.items() if key.startswith(("gen_ai", "autogen.", "http", "server"))
+    }
     del found[names.REQUEST_ID]
     assert (span.kind.name, found) == (
         "CLIENT",
@@ -371,7 +373,11 @@ def test_each_attempt_is_a_span(recorder):
 
     (call,) = recorder.named("chat gpt-4o-mini")
     attempts = [
-        (span.parent.span_id == call.context.span_id, span.attributes[names.REQUEST_ID], span.attributes[names.AGENT_NAME])
+        (
+            span.parent.span_id == call.context.span_id,
+            span.attributes[names.REQUEST_ID],
+            span.attributes[names.AGENT_NAME],
+        )
         for span in recorder.named("POST")
     ]
     assert attempts == [(True, "req-42", ASSISTANT)] * 3
@@ -537,4 +543,3 @@ async def test_no_second_span_beside_autogens_own(application, provider, monkeyp
 
     ((request_id, scope),) = chats(recorder)
     assert (request_id, scope.startswith("autogen_otel")) == ("req-42", False)
-

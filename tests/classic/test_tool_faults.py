@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from support.classic import USER, VERSION, a_chat, autogen, chat, needs, pair
+from support.classic import USER, VERSION, a_chat, chat, needs, pair
 
 import autogen_otel
 
@@ -269,7 +269,9 @@ async def test_missing_call_id_of_a_provider(recorder, provider):
     call = {"type": "function", "function": {"name": "lookup_policy", "arguments": json.dumps({"policy_id": "p9"})}}
 
     with pytest.raises(KeyError, match="id"), autogen_otel.request("req-42"):
-        await user.a_generate_reply(messages=[{"role": "assistant", "content": None, "tool_calls": [call]}], sender=assistant)
+        await user.a_generate_reply(
+            messages=[{"role": "assistant", "content": None, "tool_calls": [call]}], sender=assistant
+        )
 
     assert (recorder.fault.type, recorder.fault.agent_name, recorder.masked) == ("KeyError", USER, [False])
 
@@ -302,7 +304,11 @@ def test_one_exception_is_one_event_and_one_record(recorder, provider):
 def test_legacy_function_call_is_a_tool_call(recorder, provider):
     """The older `function_call` of OpenAI's API is observed like a tool call."""
     assistant, user = pair(provider, lookup_policy)
-    message = {"role": "assistant", "content": None, "function_call": {"name": "lookup_policy", "arguments": '{"policy_id": "p9"}'}}
+    message = {
+        "role": "assistant",
+        "content": None,
+        "function_call": {"name": "lookup_policy", "arguments": '{"policy_id": "p9"}'},
+    }
 
     with autogen_otel.request("req-42"):
         user.generate_reply(messages=[message], sender=assistant)

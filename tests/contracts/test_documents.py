@@ -37,7 +37,7 @@ def test_every_name_is_documented():
     document = read("docs/telemetry.md")
 
     known = {value for key, value in vars(names).items() if key.isupper()} - {names.OTHER}
-    written = set(re.findall(r"^\| `([^`]+)` \|", document, re.M))
+    written = set(re.findall(r"^\| `([^`]+)` \|", document, re.MULTILINE))
     assert (known - written, written - known) == (set(), set())
 
 
@@ -51,7 +51,7 @@ def test_readme_names_what_can_be_imported():
 
 def test_python_of_the_documents_runs(tmp_path):
     """Each block of docs/logging.md that imports what it needs runs as it stands."""
-    blocks = [block for block in re.findall(r"```python\n(.*?)```", read("docs/logging.md"), re.S) if "import" in block]
+    blocks = [block for block in re.findall(r"```python\n(.*?)```", read("docs/logging.md"), re.DOTALL) if "import" in block]
 
     for block in blocks:
         subprocess.run([sys.executable, "-c", block], check=True, timeout=60, env={"AUTOGEN_OTEL_STORE": str(tmp_path)})
@@ -67,4 +67,4 @@ def test_public_names_are_twelve_at_most_and_have_a_page():
 
 def test_first_two_commands_of_the_readme():
     """The first commands that a reader meets are `make demo` and `make test`."""
-    assert re.findall(r"^\$ (.+)$", read("README.md"), re.M)[:2] == ["make demo", "make test"]
+    assert re.findall(r"^\$ (.+)$", read("README.md"), re.MULTILINE)[:2] == ["make demo", "make test"]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import wrapt
+from support.recorder import Facts
 
 from autogen_otel.core.facts import Kind, Outcome
 from autogen_otel.core.guard import guard
@@ -21,7 +22,6 @@ from autogen_otel.operations.listeners import Listener, listeners
 from autogen_otel.operations.operation import current_operation, open_operation
 from autogen_otel.patching.patch import Patch, Status
 from autogen_otel.patching.patches import Patches
-from support.recorder import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,7 +149,9 @@ def test_host_is_called_once_with_its_arguments_and_its_result_comes_back(shape,
     )
 
 
-@pytest.mark.parametrize("error", [Boom("b"), SystemExit(3), KeyboardInterrupt()], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "error", [Boom("b"), SystemExit(3), KeyboardInterrupt()], ids=lambda error: type(error).__name__
+)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_exception_is_the_hosts_own(shape, error, module, patches, facts):
     """The very exception object comes out after one call, without a cause or context that was not there."""
@@ -177,7 +179,7 @@ def test_wrong_arguments_raise_as_without_us(shape, module, patches):
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_signature_name_and_kind_are_kept(shape, module, patches):
-    """inspect sees the host's function: signature, name, docstring and kind."""
+    """Inspect sees the host's function: signature, name, docstring and kind."""
     patched, plain = getattr(module.Host, shape), getattr(Host, shape)
 
     seen = [
@@ -382,7 +384,10 @@ def test_missing_place_is_named_in_one_warning(module, caplog):
     status = [status for _, status in patches.status()]
     patches.undo()
 
-    assert (status, [record.message for record in caplog.records if "a_host:Host.gone, a_host:Gone.method" in record.message] != []) == (
+    assert (
+        status,
+        [record.message for record in caplog.records if "a_host:Host.gone, a_host:Gone.method" in record.message] != [],
+    ) == (
         [Status.WOVEN, Status.ABSENT, Status.ABSENT],
         True,
     )

@@ -48,7 +48,10 @@ def test_fault_that_nobody_answers_is_not_masked(facts):
     with pytest.raises(KeyError), autogen_otel.request("r"), inside(Kind.WORKFLOW, "chat"), inside(Kind.TOOL, "tool"):
         raise KeyError("p9")
 
-    assert ([fault.type for fault in facts.faults], [fact.masked for fact in facts.settlements]) == (["KeyError"], [False])
+    assert ([fault.type for fault in facts.faults], [fact.masked for fact in facts.settlements]) == (
+        ["KeyError"],
+        [False],
+    )
 
 
 def test_fault_that_is_answered_above_is_masked(facts):
@@ -78,7 +81,11 @@ def test_converted_exception_is_the_same_fault(facts):
 
     ends = [(end.operation.name, end.error_type, end.fault.type) for end in facts.ends]
     assert (ends, len(facts.faults)) == (
-        [("tool", "KeyError", "KeyError"), ("chat", "RuntimeError", "KeyError"), ("request", "RuntimeError", "KeyError")],
+        [
+            ("tool", "KeyError", "KeyError"),
+            ("chat", "RuntimeError", "KeyError"),
+            ("request", "RuntimeError", "KeyError"),
+        ],
         1,
     )
 
@@ -94,7 +101,10 @@ def test_first_failure_is_masked_and_the_second_goes_up(facts):
         with inside(Kind.MODEL, "second"):
             raise ValueError("second")
 
-    assert [(fact.fault.type, fact.masked) for fact in facts.settlements] == [("TimeoutError", True), ("ValueError", False)]
+    assert [(fact.fault.type, fact.masked) for fact in facts.settlements] == [
+        ("TimeoutError", True),
+        ("ValueError", False),
+    ]
 
 
 def test_request_whose_exception_the_application_caught_has_failed(facts):
@@ -154,7 +164,9 @@ def test_request_id_of_a_stranger_is_made_safe(text):
     assert (0 < len(cleaned) <= 128, cleaned.isascii() and cleaned.isprintable() and " " not in cleaned) == (True, True)
 
 
-@pytest.mark.parametrize(("given_", "kept"), [("req-42", "req-42"), (42, "42"), ("a b\n", "a_b_"), ("x" * 200, "x" * 128)])
+@pytest.mark.parametrize(
+    ("given_", "kept"), [("req-42", "req-42"), (42, "42"), ("a b\n", "a_b_"), ("x" * 200, "x" * 128)]
+)
 def test_request_id_is_kept_where_it_can_be(given_, kept):
     """An ordinary ID stays as it is."""
     assert clean_request_id(given_) == kept

@@ -78,7 +78,14 @@ def test_record_of_the_standard_library_gets_the_same_fields(recorder):
 
     (line,) = [line for line in recorder.logs if line["logger"] == "app.orders"]
     frame = line["exception"][0]["frames"][-1]
-    assert (line["event"], line["level"], line["request_id"], line["exception_type"], frame["file"], secret in str(line)) == (
+    assert (
+        line["event"],
+        line["level"],
+        line["request_id"],
+        line["exception_type"],
+        frame["file"],
+        secret in str(line),
+    ) == (
         "order 7 failed",
         "error",
         "req-42",
@@ -152,7 +159,7 @@ def test_basic_config_after_instrument_works_as_ever(tmp_path):
 
 
 def test_application_with_structlog_keeps_its_chain(tmp_path):
-    """structlog as the application configured it renders our events too; one processor adds the fields."""
+    """Structlog as the application configured it renders our events too; one processor adds the fields."""
     out, lines = program(
         """
         import structlog, autogen_otel

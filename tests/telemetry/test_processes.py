@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import textwrap
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -268,7 +267,9 @@ def test_disabled_sdk_records_nothing(tmp_path):
 
 def test_exporter_named_by_the_environment_is_used(tmp_path):
     """OTEL_TRACES_EXPORTER=console prints spans, and none stores nothing."""
-    done = run(ONE_REQUEST, tmp_path, OTEL_TRACES_EXPORTER="console", OTEL_LOGS_EXPORTER="none", OTEL_METRICS_EXPORTER="none")
+    done = run(
+        ONE_REQUEST, tmp_path, OTEL_TRACES_EXPORTER="console", OTEL_LOGS_EXPORTER="none", OTEL_METRICS_EXPORTER="none"
+    )
 
     assert ('"name": "request"' in done.stdout, (tmp_path / "store").exists()) == (True, False)
 

@@ -64,7 +64,7 @@ def _with_retries(call: Callable[[], str], attempts: int = 6) -> str:
     for attempt in range(1, attempts):
         try:
             return call()
-        except RateLimitError as error:
+        except RateLimitError as error:  # noqa: PERF203 - retrying is a try in a loop
             if error.code == "insufficient_quota":
                 raise
             time.sleep(_pause(error, attempt))
@@ -74,4 +74,5 @@ def _with_retries(call: Callable[[], str], attempts: int = 6) -> str:
 def _pause(error: Any, attempt: int) -> float:
     """Return how long to wait: what the provider says or twice as long each time, and a little at random."""
     asked = float(error.response.headers.get("retry-after", 0))
-    return max(asked, 0.1 * 2**attempt) * random.uniform(1, 1.25)  # noqa: S311 - no secret
+    backoff: float = 0.1 * 2**attempt
+    return max(asked, backoff) * random.uniform(1, 1.25)  # noqa: S311 - no secret

@@ -27,13 +27,14 @@ REQUESTS: Final = 16
 
 
 def script() -> Script:
-    """Return a model that answers in two turns, by calling a tool or by asking for patience, and takes a moment."""
+    """Return a model that answers in two turns: it asks for patience, or calls a tool, for which it thinks longer."""
 
     def in_two_turns(chat: ChatRequest) -> Reply:
-        time.sleep(0.05)
         last = chat.messages[-1]
         if last["role"] != "user" or "\ncall " in last["content"]:
+            time.sleep(0.25)
             return echo_tools(chat)
+        time.sleep(0.05)
         said = "No claim is open. TERMINATE" if last["content"] == GO_ON else "One moment."
         return Text(f"{' '.join(f'[rq:{user}]' for user in chat.tokens)} {said}")
 
@@ -41,9 +42,9 @@ def script() -> Script:
 
 
 def prompt(number: int) -> str:
-    """Return what the client asks; the model calls a tool when a line says so, for every second user."""
+    """Return what the client asks; the model calls a tool when a line says so, for every fourth user."""
     question = f"I am user {number}. Which of my claims are open?"
-    return f'{question}\ncall open_claims {{"user": {number}}}' if number % 8 == 0 else question
+    return f'{question}\ncall open_claims {{"user": {number}}}' if number % 4 == 0 else question
 
 
 def open_claims(user: int) -> str:

@@ -10,21 +10,21 @@ Fix: Make clients and agents after the fork: in the request, or in the hook that
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Final
 
 from autogen_otel.demo.agents import Model, ask, build_agents
 from autogen_otel.demo.provider import ChatRequest, Reply, echo_tools
-from autogen_otel.demo.web import Answer, Question
-from autogen_otel.demo.workers import AVAILABLE, in_workers
+from autogen_otel.demo.workers import in_workers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autogen_otel.demo.provider import Script
+    from autogen_otel.demo.web import Answer, Question
 
-__all__ = ["AVAILABLE", "REQUESTS", "broken", "fixed", "prompt", "script"]
-
+AVAILABLE: Final = hasattr(os, "fork")
 REQUESTS: Final = 30
 WORKERS: Final = 6
 
