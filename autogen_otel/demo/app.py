@@ -16,7 +16,7 @@ from autogen_otel.demo.farewell import show_places
 from autogen_otel.demo.recorded import Replies
 from autogen_otel.demo.report import problems_of, show_case
 from autogen_otel.demo.screen import Screen, screen
-from autogen_otel.demo.surroundings import prepare_environment, quiet
+from autogen_otel.demo.surroundings import prepare_environment, quiet, silent_endpoint
 from autogen_otel.demo.trial import run_broken, run_fixed
 from autogen_otel.instrument import instrument, uninstrument
 from autogen_otel.operations.listeners import listeners
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _UNUSABLE: Final = 2
+_STORE: Final = "store"
+_LOG: Final = "demo.log.jsonl"
 
 
 def main(cases: list[str] | None = None, out: Path | None = None) -> int:
@@ -40,23 +42,38 @@ def main(cases: list[str] | None = None, out: Path | None = None) -> int:
         showed one; 2 when it cannot run.
     """
     here = screen(sys.stdout)
-    if importlib.util.find_spec("autogen") is None:
-        here.verbatim("The demo needs AutoGen: pip install 'autogen-otel[demo]'")
+    prepare_environment()
+    names = cases or NAMES
+    obstacle = _obstacle(names, out)
+    if obstacle:
+        here.verbatim(obstacle)
         return _UNUSABLE
     folder = out.absolute() if out else Path(tempfile.mkdtemp(prefix="autogen-otel-demo-"))
-    log = folder / "demo.log.jsonl"
-    if log.exists():
-        here.verbatim(f"There is an earlier run in {folder}: choose another folder, for request IDs are used again.")
-        return _UNUSABLE
     folder.mkdir(parents=True, exist_ok=True)
     here.verbatim(
         "Real AutoGen agents, real HTTP, a scripted model provider on this machine: each case broken, then fixed."
     )
-    return _run(here, cases or NAMES, folder / "store", log)
+    return _run(here, names, folder / _STORE, folder / _LOG)
+
+
+def _obstacle(names: Sequence[str], out: Path | None) -> str | None:
+    """Return why the demo cannot run, and what to do."""
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        return f"There is no case {', '.join(unknown)}; there are {', '.join(NAMES)}."
+    if importlib.util.find_spec("autogen") is None:
+        return "The demo needs classic AutoGen: pip install 'autogen-otel[demo]'"
+    if out and (out / _LOG).exists():
+        return f"There is an earlier run in {out}: choose another folder, for each run has the same request IDs."
+    endpoint = silent_endpoint()
+    if endpoint:
+        return (
+            f"Nothing listens at {endpoint}: start a Collector or Jaeger there, or unset OTEL_EXPORTER_OTLP_ENDPOINT."
+        )
+    return None
 
 
 def _run(here: Screen, names: Sequence[str], store: Path, log: Path) -> int:
-    prepare_environment()
     configure_logging(log)
     replies = Replies()
     instrument(replace(Settings.from_env(), store=store, log_level="INFO", disabled=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import textwrap
 from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
@@ -36,6 +37,9 @@ class Screen(Protocol):
 
 def screen(stream: TextIO) -> Screen:
     """Return the best screen there is."""
+    if isinstance(stream, io.TextIOWrapper):
+        # A terminal that cannot show a character shows a question mark.
+        stream.reconfigure(errors="replace")
     return Fancy(stream) if importlib.util.find_spec("rich") else Plain(stream)
 
 

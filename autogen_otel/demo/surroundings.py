@@ -6,12 +6,18 @@ import contextlib
 import io
 import logging
 import os
-from typing import TYPE_CHECKING
+import socket
+import urllib.request
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from autogen_otel.telemetry.exporters import TRACES, endpoint_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SERVICE = "autogen-otel-demo"
+SERVICE: Final = "autogen-otel-demo"
+_CONNECT_SECONDS: Final = 3.0
 
 
 class _Nowhere(io.TextIOBase):
@@ -37,3 +43,20 @@ def prepare_environment() -> None:
     for name in ("NO_PROXY", "no_proxy"):
         hosts = os.environ.get(name)
         os.environ[name] = f"{hosts},127.0.0.1" if hosts else "127.0.0.1"
+
+
+def silent_endpoint() -> str | None:
+    """Return the OTLP endpoint for spans if nothing listens there; None where it cannot be known or none is set."""
+    endpoint = endpoint_of(TRACES) or ""
+    address = urlsplit(endpoint)
+    host = address.hostname
+    if address.scheme not in {"http", "https"} or host is None:
+        return None
+    if address.scheme in urllib.request.getproxies() and not urllib.request.proxy_bypass(host):
+        return None
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((host, port), _CONNECT_SECONDS).close()
+    except OSError:
+        return endpoint
+    return None

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-# A worker may wait for bytes that another one has taken; the client's timeout ends that, this is for the worst.
-_WORKER_SECONDS: Final = 20
+# A worker may wait for bytes that another one has taken. The client's timeout ends that; this is for the worst.
+_WORK_SECONDS: Final = 20
+_FLUSH_SECONDS: Final = 5
 _START_SECONDS: Final = 0.04
 
 
@@ -39,11 +40,12 @@ def _start(handle: Handler, share: Sequence[Question]) -> tuple[int, int]:
 
 def _work(handle: Handler, share: Sequence[Question], send: int) -> NoReturn:
     try:
-        signal.alarm(_WORKER_SECONDS)
+        signal.alarm(_WORK_SECONDS)
         answers = [respond(handle, question) for question in share]
-        instrument().flush()
         with os.fdopen(send, "wb") as pipe:
             pickle.dump(answers, pipe)
+        signal.alarm(_FLUSH_SECONDS)
+        instrument().flush()
     finally:
         # Not sys.exit: the buffers and exit handlers of the parent are not the worker's to run.
         os._exit(0)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from autogen_otel.diagnosis.tree import Node
 
 _MESSAGE: Final = 80
+# What is nested deeper is not indented further.
+_DEEPEST: Final = 24
 # opentelemetry-instrumentation-httpx: the stable names, and those that it uses unless it is asked for them.
 _URLS: Final = ("url.full", "http.url")
 _STATUSES: Final = (names.HTTP_STATUS, "http.status_code")
@@ -64,7 +66,7 @@ def _guides(nodes: tuple[Node, ...], signs: Signs) -> list[tuple[str, str]]:
     # Read backwards, a depth is open as long as a node above it is still to come.
     below: set[int] = set()
     for node in reversed(nodes):
-        bars = "".join(signs.bar if depth in below else "   " for depth in range(1, node.depth))
+        bars = "".join(signs.bar if depth in below else "   " for depth in range(1, min(node.depth, _DEEPEST)))
         own = "" if node.depth == 0 else signs.branch if node.depth in below else signs.last
         rest = "" if node.depth == 0 else signs.bar if node.depth in below else "   "
         children = signs.bar if node.depth + 1 in below else "   "

@@ -25,7 +25,7 @@ def capture(error: BaseException, operation: Operation, kind: FaultKind = FaultK
     chain = chain_of(error)
     fields = fields_of(error)
     fault = _fault(operation, kind, chain, is_transient(error, fields), fields)
-    mark(error, fault.id, operation.request_id)
+    mark(error, fault)
     return fault
 
 

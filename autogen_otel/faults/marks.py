@@ -9,14 +9,35 @@ from autogen_otel.faults.chain import links_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# The mark lives on the exception, so it is gone with it and holds nothing alive. It is plain text, so that an exception
-# can still be pickled into a process without this package. Exceptions cannot be referred to weakly.
+    from autogen_otel.core.facts import Fault
+
+# The mark lives on the exception, so the fault is known for as long as the exception may still be raised again, and is
+# gone with it. Exceptions cannot be referred to weakly.
 _MARK: Final = "__autogen_otel_fault__"
 
 
-def mark(error: BaseException, fault_id: str, request_id: str) -> None:
-    """Note on an exception that it was recorded, and in which request."""
-    error.__dict__[_MARK] = f"{fault_id} {request_id}"
+class _Mark(str):
+    """ID of the fault and of its request; pickled it is plain text, for a process may not have this package."""
+
+    __slots__ = ("fault",)
+    fault: Fault
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+
+def mark(error: BaseException, fault: Fault) -> None:
+    """Note on an exception which fault it was recorded as."""
+    found = error.__dict__[_MARK] = _Mark(f"{fault.id} {fault.request_id}")
+    found.fault = fault
+
+
+def fault_of(error: BaseException, request_id: str) -> Fault | None:
+    """Return the fault that an exception, or one of its causes, was recorded as in this request and process."""
+    for _, found in _marked(error):
+        if isinstance(found, _Mark) and found.fault.request_id == request_id:
+            return found.fault
+    return None
 
 
 def recorded_fault(error: BaseException, request_id: str | None) -> str | None:

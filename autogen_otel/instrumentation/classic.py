@@ -6,6 +6,7 @@ function object in an agent (its reply functions) is left alone: a patch of the 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core import names
@@ -28,6 +29,9 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 _CONVERSABLE: Final = "autogen.agentchat.conversable_agent"
+# How AutoGen tells the model of arguments that it could not read, and of a coroutine that it took for the result.
+_NO_JSON: Final = "The argument must be in JSON format."
+_COROUTINE: Final = re.compile(r"<coroutine object (\S+) at 0x")
 _agents: Final = serials()
 
 
@@ -99,13 +103,20 @@ def _open_tool(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
 def _close_tool(operation: OpenOperation, result: Any) -> None:
     """Tell the failures apart for which AutoGen never made an exception, or ate it before it reached a tool."""
     succeeded, answer = result
-    if succeeded or operation.fault is not None:
+    text = answer.get("content")
+    if operation.fault is not None or not isinstance(text, str):
         return
-    text = str(answer.get("content", ""))
-    if operation.fact.attributes.get(names.TOOL_KNOWN, True):
-        operation.report(FaultKind.BAD_ARGUMENTS, "json.decoder.JSONDecodeError", text.removeprefix("Error: "))
+    message = text.removeprefix("Error: ")
+    if succeeded:
+        coroutine = _COROUTINE.match(text)
+        if coroutine is not None:
+            # What Python itself says, somewhere on standard error and later.
+            operation.report(FaultKind.RAISED, "RuntimeWarning", f"coroutine {coroutine[1]!r} was never awaited")
+    elif not operation.fact.attributes.get(names.TOOL_KNOWN, True):
+        operation.report(FaultKind.UNKNOWN_TOOL, FaultKind.UNKNOWN_TOOL.value, message)
     else:
-        operation.report(FaultKind.UNKNOWN_TOOL, FaultKind.UNKNOWN_TOOL.value, text.removeprefix("Error: "))
+        type_ = "json.decoder.JSONDecodeError" if message.endswith(_NO_JSON) else "TypeError"
+        operation.report(FaultKind.BAD_ARGUMENTS, type_, message)
 
 
 def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:

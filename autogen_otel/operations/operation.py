@@ -6,7 +6,6 @@ import asyncio
 import os
 import threading
 import time
-from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
@@ -16,7 +15,7 @@ from autogen_otel.core.ids import next_operation_id, random_hex, serials
 from autogen_otel.faults.capture import capture
 from autogen_otel.faults.capture import report as report_fault
 from autogen_otel.faults.chain import qualified_type, text_of
-from autogen_otel.faults.marks import recorded_fault
+from autogen_otel.faults.marks import fault_of
 from autogen_otel.operations.listeners import listeners
 
 if TYPE_CHECKING:
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
 _current: ContextVar[OpenOperation | None] = ContextVar("autogen_otel_operation", default=None)
 _loops: Final = serials()
-# Looked at only when an exception passes through, to know it again above the place where it was recorded.
-_recent: Final[deque[Fault]] = deque(maxlen=256)
 # The requests of this process that are open. Weak: one that is never ended must not count for ever.
 _requests: Final[WeakValueDictionary[int, OpenOperation]] = WeakValueDictionary()
 # A new agent or chat inside a tool is not that tool's own work.
@@ -206,8 +203,7 @@ class OpenOperation:
 
     def _known(self, error: BaseException) -> Fault | None:
         """Return the fault that an exception, or what it was made from, was recorded as further down."""
-        fault_id = recorded_fault(error, self.fact.request_id)
-        return next((fault for fault in tuple(_recent) if fault.id == fault_id), None)
+        return fault_of(error, self.fact.request_id)
 
     def _pass_up(self, fault: Fault) -> None:
         """Leave a fault to the operation above; above the outermost of AutoGen's stands the application."""
@@ -221,7 +217,6 @@ class OpenOperation:
             listeners.tell(listeners.settled, Settled(self.fact, fault, False))
 
     def _record(self, fault: Fault) -> Fault:
-        _recent.append(fault)
         listeners.tell(listeners.faulted, self.fact, fault)
         return fault
 

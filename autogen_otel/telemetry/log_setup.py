@@ -17,6 +17,11 @@ from autogen_otel.telemetry.log_fields import add_request_fields, exception_as_d
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor
 
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:
+    # It has no type parameters before Python 3.11.
+    _StreamHandler = logging.StreamHandler
+
 OWN: Final = "autogen_otel"
 FIELDS: Final = "autogen_otel_fields"
 _WRAP: Final = structlog.stdlib.ProcessorFormatter.wrap_for_formatter
@@ -106,7 +111,7 @@ def _in_order(logger: Any, method: str, event: EventDict) -> EventDict:  # noqa:
     return {**ordered, **event}
 
 
-class FallbackHandler(logging.StreamHandler[TextIO]):
+class FallbackHandler(_StreamHandler):
     """Writes JSON lines for a program that has not configured logging; silent as soon as it has.
 
     It stands where it does not hinder `logging.basicConfig`, which does nothing once the root logger has a handler: in

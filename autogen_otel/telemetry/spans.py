@@ -71,8 +71,11 @@ class Spans(Listener):
         )
 
     def faulted(self, operation: Operation, fault: Fault) -> None:
-        """Put the exception event, with the stack, onto the span in which it was raised."""
-        span = self._open.get(operation.id)
+        """Put the exception event, with the stack, onto the span in which it was raised.
+
+        Where another instrumentation makes that span, and has ended it by now, it is the span around it.
+        """
+        span = self._open.get(operation.id) or self._open.get(operation.parent_id or 0)
         if span is None:
             return
         self._origins[fault.id] = span.get_span_context()

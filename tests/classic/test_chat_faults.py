@@ -158,6 +158,24 @@ def test_run_outside_a_request_is_recorded_once(recorder):
 
 
 @needs(0, 9)
+def test_run_that_is_read_late(recorder):
+    """However many other requests have failed meanwhile, the exception is known again when somebody reads the run."""
+    with Provider(BOOM) as provider:
+        assistant, user = pair(provider)
+        with pytest.raises(Exception, match="boom"), autogen_otel.request("req-42"):
+            response = user.run(assistant, message="hello", silent=True)
+            wait_for_background()
+            for number in range(300):
+                with pytest.raises(Oops), autogen_otel.request(f"other-{number}"):
+                    oops()
+            read(response)
+
+    assert [line["exception_type"] for line in recorder.events("fault") if line["request_id"] == "req-42"] == [
+        "openai.InternalServerError"
+    ]
+
+
+@needs(0, 9)
 @pytest.mark.parametrize("reads", [True, False])
 async def test_async_run(recorder, reads):
     """An async run, read or not, is recorded once."""
@@ -293,6 +311,15 @@ def test_pattern_in_the_background_that_nobody_reads(recorder):
         start_in_background(pattern_of(provider))
 
     assert (brief(recorder), recorder.masked) == ([("openai.InternalServerError", ASSISTANT, None, "req-42")], [False])
+
+
+@needs(0, 9)
+def test_end_of_a_pattern_is_no_fault(recorder, provider):
+    """AutoGen ends a pattern with an exception of its own; that is how it says that it is done."""
+    with autogen_otel.request("req-42"):
+        start(pattern_of(provider))
+
+    assert (recorder.facts.faults, [line for line in recorder.tree() if "!" in line]) == ([], [])
 
 
 @needs(0, 10)

@@ -314,3 +314,85 @@ def test_legacy_function_call_is_a_tool_call(recorder, provider):
         user.generate_reply(messages=[message], sender=assistant)
 
     assert recorder.story() == story("lookup_policy", "KeyError", "'p9'")
+
+
+@pytest.mark.skipif(VERSION >= (0, 9), reason="later versions abort the chat")
+def test_arguments_that_are_a_list_are_the_models_fault(recorder, provider):
+    """A list in the place of an object fails before the tool is entered."""
+    assistant, user = pair(provider, lookup_policy)
+
+    with autogen_otel.request("req-42"):
+        chat(user, assistant, 'call lookup_policy ["p9"]')
+
+    found = recorder.story()
+    assert (found["type"], "mapping" in found["message"], found["kind"], found["masked"]) == (
+        "TypeError",
+        True,
+        "bad_arguments",
+        [True],
+    )
+
+
+@needs(0, 9)
+def test_arguments_that_are_a_list_abort_the_chat(recorder, provider):
+    """A list in the place of an object breaks an event of AutoGen's, and the chat with it."""
+    assistant, user = pair(provider, lookup_policy)
+
+    with pytest.raises(ValueError, match="ExecuteFunctionEvent"), autogen_otel.request("req-42"):
+        chat(user, assistant, 'call lookup_policy ["p9"]')
+
+    found = recorder.story()
+    assert (found["type"], found["kind"], found["tool"], found["masked"]) == (
+        "pydantic_core._pydantic_core.ValidationError",
+        "bad_arguments",
+        "lookup_policy",
+        [False],
+    )
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_coroutine_that_nobody_awaits(recorder, provider):
+    """A plain function that returns a coroutine gives the model `<coroutine object ...>`; that is told as a fault."""
+
+    def forgetful(policy_id: str) -> str:
+        return alookup_policy(policy_id)
+
+    assistant, user = pair(provider, forgetful)
+
+    with autogen_otel.request("req-42"):
+        chat(user, assistant, 'call forgetful {"policy_id": "p9"}')
+
+    expected = {
+        True: ("RuntimeWarning", "coroutine 'alookup_policy' was never awaited"),
+        False: ("TypeError", "Object of type coroutine is not JSON serializable"),
+    }
+    found = recorder.story()
+    assert ((found["type"], found["message"]), found["tool"], found["masked"]) == (
+        expected[VERSION >= (0, 9)],
+        "forgetful",
+        [True],
+    )
+
+
+async def test_tool_of_an_mcp_server(recorder, provider):
+    """An error of an MCP server is told with what AutoGen makes of it; the server's own exception stays there."""
+    types = pytest.importorskip("mcp.types")
+    from autogen.mcp.mcp_client import MCPClient
+
+    class Session:
+        async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
+            text = types.TextContent(type="text", text="Error executing tool lookup_policy: 'p9'")
+            return types.CallToolResult(content=[text], isError=True)
+
+    schema = {"type": "object", "properties": {"policy_id": {"type": "string"}}}
+    tool = MCPClient.convert_tool(types.Tool(name="lookup_policy", inputSchema=schema), Session())
+    assistant, user = pair(provider)
+    tool.register_for_llm(assistant)
+    tool.register_for_execution(user)
+
+    with autogen_otel.request("req-42"):
+        await a_chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
+
+    message = "Tool call failed: Error executing tool lookup_policy: 'p9'"
+    assert recorder.story() == story("lookup_policy", "ValueError", message, function="_convert_call_tool_result")
