@@ -15,7 +15,7 @@ from autogen_otel.instrumentation.llm_tracers import traced_elsewhere
 from autogen_otel.operations.listeners import Listener, listeners
 from autogen_otel.patching.patches import Patches
 from autogen_otel.telemetry.http import HttpSpans
-from autogen_otel.telemetry.logs import Logs
+from autogen_otel.telemetry.logs import logs_at
 from autogen_otel.telemetry.metrics import Metrics
 from autogen_otel.telemetry.providers import Providers
 from autogen_otel.telemetry.spans import Spans
@@ -48,8 +48,8 @@ class Instrumentation:
         spans = Spans(self.providers.tracer, traced_elsewhere)
         self._listeners = [
             spans,
-            Metrics(self.providers.meter, traced_elsewhere),
-            Logs(self.providers.logger, self.settings, spans),
+            Metrics(self.providers.meter, spans.has),
+            logs_at(self.settings.log_level)(self.providers.logger, spans),
         ]
         for listener in self._listeners:
             listeners.add(listener)

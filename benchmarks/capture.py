@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import httpx2
 import openai
@@ -44,13 +44,13 @@ class _Client(openai.OpenAI):
 
 
 def _openai_error() -> openai.APIConnectionError:
-    """Return a connection that fails as it does in production: openai's error, httpx's below, the system's below that."""
+    """Return a connection that failed: the error of openai, made from that of httpx, made from that of the system."""
 
-    def refuse(request: httpx2.Request) -> httpx2.Response:
+    def refuse(request: httpx2.Request) -> NoReturn:
         try:
-            raise ConnectionRefusedError(111, "Connection refused")
+            _connect()
         except ConnectionRefusedError as error:
-            raise httpx2.ConnectError("[Errno 111] Connection refused", request=request) from error
+            raise httpx2.ConnectError(str(error), request=request) from error
 
     http_client = httpx2.Client(transport=httpx2.MockTransport(refuse))
     client = _Client(api_key="sk-" + "a" * 48, max_retries=0, http_client=http_client)
@@ -59,3 +59,7 @@ def _openai_error() -> openai.APIConnectionError:
     except openai.APIConnectionError as error:
         return error
     raise AssertionError("the call did not fail")
+
+
+def _connect() -> NoReturn:
+    raise ConnectionRefusedError(111, "Connection refused")

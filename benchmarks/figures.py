@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.workers import LIMIT, LIMIT_OFF, NONE, OFF, ON
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from benchmarks.turns import Rounds
     from benchmarks.workers import Variant

@@ -53,7 +53,7 @@ class Host:
         raise AssertionError("the tool did not fail")
 
 
-class _Silent(IOStream):  # type: ignore[misc]
+class _Silent(IOStream):
     """Prints nothing, at no cost."""
 
     def print(self, *objects: Any, sep: str = " ", end: str = "\n", flush: bool = False) -> None:
@@ -61,6 +61,10 @@ class _Silent(IOStream):  # type: ignore[misc]
 
     def send(self, message: Any) -> None:
         """Drop it."""
+
+    def input(self, prompt: str = "", *, password: bool = False) -> str:  # noqa: ARG002
+        """Nobody is asked."""
+        return ""
 
 
 def _is_last(message: dict[str, Any]) -> bool:

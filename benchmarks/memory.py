@@ -6,14 +6,16 @@ import gc
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sized
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.operations.listeners import listeners
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
     from benchmarks.host import Host
 
 _OURS: Final = "autogen_otel"
@@ -66,7 +68,7 @@ def _tables_in(variables: Mapping[str, Any], path: str, seen: set[int], depth: i
         if name.startswith("__") or id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, (Mapping, set, list, deque)) and isinstance(value, Sized):
+        if isinstance(value, (Mapping, set, list, deque)):
             yield f"{path}.{name}", len(value)
         elif type(value).__module__.startswith(_OURS) and depth < _DEPTH:
             yield from _tables_in(_attributes_of(value), f"{path}.{name}", seen, depth + 1)

@@ -59,7 +59,7 @@ class _Watch(SpanProcessor):
         self.opened[span.get_span_context().span_id] = opened
 
     def on_end(self, span: ReadableSpan) -> None:
-        opened = self.opened[span.get_span_context().span_id]
+        opened = self.opened[span.get_span_context().span_id]  # type: ignore[union-attr]
         opened.end = {key: value for key, value in (span.attributes or {}).items() if key not in opened.start}
 
 
@@ -76,7 +76,7 @@ def recording() -> Iterator[list[Opened]]:
         record(histogram, amount, attributes, context)
 
     trace.get_tracer_provider().add_span_processor(watch)  # type: ignore[attr-defined]
-    Histogram.record = watched  # type: ignore[method-assign]
+    Histogram.record = watched  # type: ignore[method-assign, assignment]
     try:
         yield found
         # Measurements may be recorded as late as when they are collected.

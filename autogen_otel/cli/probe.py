@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SECONDS: Final = 2.0
+_GRPC_PORT: Final = 4317
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +45,20 @@ def probe(signal: str, *, grpc: bool, environ: Mapping[str, str] = os.environ) -
     gRPC only a connection is made.
     """
     url = endpoint(signal, grpc=grpc, environ=environ)
-    shown = _without_secrets(url)
     try:
-        if grpc:
-            parts = urlsplit(url if "://" in url else f"http://{url}")
-            socket.create_connection((parts.hostname or "localhost", parts.port or 4317), SECONDS).close()
-            return Answer(shown, True, "takes connections (gRPC)")
-        with urllib.request.urlopen(  # noqa: S310 - the user's own endpoint, as the exporter calls it
-            _request(url, signal, environ), timeout=SECONDS, context=_context(url, environ)
-        ) as response:
-            return Answer(shown, True, "answers", response.status)
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+        port = parts.port
+    except ValueError as error:
+        # Not shown: it may hold a password.
+        return Answer("the OTLP endpoint", False, f"is no URL: {error}")
+    try:
+        return _connect(parts.hostname, port, shown) if grpc else _post(url, shown, signal, environ)
     except urllib.error.HTTPError as error:
         return _refused(shown, error)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
-        hint = "; 4317 is the port for gRPC, HTTP has 4318" if not grpc and urlsplit(shown).port == 4317 else ""
+        hint = f"; {_GRPC_PORT} is the port for gRPC, HTTP has 4318" if not grpc and port == _GRPC_PORT else ""
         return Answer(shown, False, f"does not answer: {reason}{hint}")
 
 
@@ -69,6 +69,17 @@ def endpoint(signal: str, *, grpc: bool, environ: Mapping[str, str] = os.environ
         return own
     base = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or f"http://localhost:{4317 if grpc else 4318}"
     return base if grpc else f"{base.removesuffix('/')}/v1/{signal}"
+
+
+def _connect(host: str | None, port: int | None, shown: str) -> Answer:
+    socket.create_connection((host or "localhost", port or _GRPC_PORT), SECONDS).close()
+    return Answer(shown, True, "takes connections (gRPC)")
+
+
+def _post(url: str, shown: str, signal: str, environ: Mapping[str, str]) -> Answer:
+    request = _request(url, signal, environ)
+    with urllib.request.urlopen(request, timeout=SECONDS, context=_context(url, environ)) as response:  # noqa: S310
+        return Answer(shown, True, "answers", response.status)
 
 
 def _refused(url: str, error: urllib.error.HTTPError) -> Answer:
@@ -89,9 +100,3 @@ def _context(url: str, environ: Mapping[str, str]) -> ssl.SSLContext | None:
     if not url.startswith("https:"):
         return None
     return ssl.create_default_context(cafile=environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE") or None)
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=host, query="", fragment="").geturl()

@@ -18,6 +18,17 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=fork_gate.acquire, after_in_parent=fork_gate.release, after_in_child=fork_gate.release)
 
 
+class _Process:
+    """This process, as far as a fork changes it. Asking the system for the pid on each call costs a system call."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        after_fork_in_child(self._renew)
+
+    def _renew(self) -> None:
+        self.pid = os.getpid()
+
+
 def after_fork_in_child(method: MethodType | Any) -> None:
     """Call a bound method in each child that is forked from now on, for as long as its object lives."""
     reference = weakref.WeakMethod(method)
@@ -29,3 +40,6 @@ def after_fork_in_child(method: MethodType | Any) -> None:
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=call)
+
+
+process: Final = _Process()

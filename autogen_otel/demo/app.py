@@ -79,8 +79,7 @@ def _run(here: Screen, names: Sequence[str], store: Path, log: Path) -> int:
     instrument(replace(Settings.from_env(), store=store, log_level="INFO", disabled=False))
     listeners.add(replies)
     try:
-        with quiet():
-            results = [_run_case(here, name, log, replies) for name in names]
+        results = [_run_case(here, name, log, replies) for name in names]
     finally:
         listeners.remove(replies)
         uninstrument()
@@ -101,9 +100,9 @@ def _run_case(here: Screen, name: str, log: Path, replies: Replies) -> tuple[str
         here.heading(f"{case.name}: {case.title}")
         here.field("Skipped", "this system has no fork")
         return None, []
-    with here.busy(f"{name}, broken"):
+    with here.busy(f"{name}, broken"), quiet():
         broken = run_broken(case, log, replies)
-    with here.busy(f"{name}, fixed"):
+    with here.busy(f"{name}, fixed"), quiet():
         fixed = run_fixed(case, log, replies)
     show_case(here, case, broken, fixed)
     exhibits = exhibits_of(broken)

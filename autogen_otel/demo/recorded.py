@@ -116,7 +116,7 @@ class Recorded:
 
 def _fault(event: dict[str, Any]) -> RecordedFault:
     chain = event[names.LOG_EXCEPTION]
-    root = chain[-1] if len(chain) > 1 and "http_status" not in event else None
+    causes = [] if "http_status" in event else [data for data in chain if data.get("link") == "cause"]
     return RecordedFault(
         request_id=event[names.LOG_REQUEST_ID],
         agent=event.get(names.LOG_AGENT_NAME),
@@ -124,7 +124,7 @@ def _fault(event: dict[str, Any]) -> RecordedFault:
         type=event[names.LOG_EXCEPTION_TYPE],
         message=event["message"],
         frames=chain[0]["frames"],
-        root=f"{root['type']}: {root['message']}" if root else None,
+        root=f"{causes[-1]['type']}: {causes[-1]['message']}" if causes else None,
         masked=event[names.LOG_MASKED],
         attempts=event.get("attempts"),
         retry_after=event.get("retry_after"),

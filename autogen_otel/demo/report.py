@@ -31,6 +31,7 @@ def show_case(screen: Screen, case: Case, broken: Trial, fixed: Trial) -> None:
     if len(exhibits) > _EXHIBITS:
         screen.field("", f"and {len(exhibits) - _EXHIBITS} more kinds of failure")
     screen.verbatim("")
+    screen.field("Cause", case.cause)
     screen.field("Fix", case.fix, "green")
 
 

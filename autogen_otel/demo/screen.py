@@ -123,7 +123,10 @@ class Fancy:
 
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), expand=True)
         for title, width in zip(header, widths, strict=True):
-            table.add_column(title, ratio=width, overflow="fold", header_style="dim")
+            # A column without a title holds row names, which are short.
+            table.add_column(
+                title, ratio=width if title else None, no_wrap=not title, overflow="fold", header_style="dim"
+            )
         for row in rows:
             table.add_row(*(Text(cell.removeprefix("!"), style="red" if cell.startswith("!") else "") for cell in row))
         self._console.print()

@@ -72,9 +72,9 @@ def render_others(console: Console, others: list[StoredFault]) -> None:
     for same in together.values():
         first = same[0]
         masked = "masked" if first.masked else "masking unknown" if first.masked is None else "reached the application"
-        who = ", ".join(f"{what} {plain(name)}" for what, name in _names(first))
+        told = [*(f"{what} {plain(name)}" for what, name in _names(first)), masked]
         times = f"{len(same)} x " if len(same) > 1 else ""
-        show(console, Text(f"{times}{_one_line(first.chain[0])} ({who}; {masked})"), Text("  "))
+        show(console, Text(f"{times}{_one_line(first.chain[0])} ({', '.join(told)})"), Text("  "))
 
 
 def place(frame: Frame) -> str:
@@ -119,11 +119,11 @@ def _is_application(frame: Frame) -> bool:
 def _names(fault: StoredFault) -> list[tuple[str, str]]:
     model = str(fault.fields.get(names.REQUEST_MODEL, ""))
     told = (("agent", fault.agent_name), ("tool", fault.tool_name), ("model", model))
-    return [(what, name) for what, name in told if name] or [("agent", "none, no agent was at work")]
+    return [(what, name) for what, name in told if name]
 
 
 def _who(console: Console, fault: StoredFault) -> None:
-    for what, name in _names(fault):
+    for what, name in _names(fault) or [("agent", "none was at work")]:
         call = fault.fields.get(names.TOOL_CALL_ID) if what == "tool" else None
         field(console, what, f"{plain(name)} ({plain(call)})" if call else plain(name))
     if fault.kind in _KINDS:

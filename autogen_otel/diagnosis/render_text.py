@@ -19,6 +19,7 @@ from autogen_otel.diagnosis.words import count, duration, lines, plain, when
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from autogen_otel.diagnosis.load import StoredLog
     from autogen_otel.diagnosis.story import Story
 
 STYLES: Final = {
@@ -92,14 +93,27 @@ def _open(console: Console, story: Story) -> None:
     show(console, Text("It still runs, it hangs, or its process was killed."), Text("  "))
     words = [f"Nothing was seen of it after {when(request.last_ns)} (+{seen})."]
     ended = sorted(((node.span.end_ns, -node.depth, node.span) for node in request.nodes), key=lambda one: one[:2])
+    words += [_call(log) for log in request.unfinished()]
     if ended:
         words.append(f"The last operation that ended was {plain(ended[-1][2].name)}.")
-    if ended and any(_asked_for_tools(span) for _, _, span in ended[-2:]):
+    if ended and not request.unfinished() and any(_asked_for_tools(span) for _, _, span in ended[-2:]):
         words.append("Its model asked for tools: look for a tool that does not return.")
     for line in words:
         show(console, Text(line), Text("  "))
     if story.pid.isdigit():
         show(console, Text(f"Where it is now, if the process lives: py-spy dump --pid {story.pid}"), Text("  "))
+
+
+def _call(log: StoredLog) -> str:
+    """Say which call has begun and not ended."""
+    what = str(log.body).removesuffix(" started")
+    tool, agent = text_in(log, names.LOG_TOOL_NAME), text_in(log, names.LOG_AGENT_NAME)
+    return (
+        " ".join(
+            [f"Not ended: {what}", *([plain(tool)] if tool else []), *([f"of agent {plain(agent)}"] if agent else [])]
+        )
+        + f", begun {when(log.time_ns)}."
+    )
 
 
 def _asked_for_tools(span: object) -> bool:

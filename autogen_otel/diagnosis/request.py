@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 # The instrumentation scope of our own spans, and the log events that tell when a request began and ended.
 SCOPE: Final = "autogen_otel"
-STARTED: Final = "request started"
-FINISHED: Final = "request finished"
-FAULT: Final = "fault"
+STARTED: Final = names.REQUEST_STARTED
+FINISHED: Final = names.REQUEST_FINISHED
+FAULT: Final = names.FAULT_EVENT
 # The status of a span that failed, as OTLP counts.
 ERROR_STATUS: Final = 2
 
@@ -57,6 +57,15 @@ class Request:
     def last_ns(self) -> int:
         """When something of it was seen last."""
         return self._times()[-1]
+
+    def unfinished(self) -> tuple[StoredLog, ...]:
+        """Return the log records of calls that have begun and whose span never arrived."""
+        arrived = {node.span.span_id for node in self.nodes}
+        return tuple(
+            log
+            for log in self.logs
+            if str(log.body).endswith(" started") and log.body != STARTED and log.span_id not in arrived
+        )
 
     def _times(self) -> list[int]:
         times = [log.time_ns for log in self.logs]

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 # Keys of a fault's log record, and the span attributes that say the same.
 _FIELDS: Final = {
-    "http_status": names.HTTP_STATUS,
-    "attempts": names.MODEL_ATTEMPTS,
-    "retry_after": names.RETRY_AFTER,
-    "provider_request_id": names.PROVIDER_REQUEST_ID,
-    "exit_code": names.CODE_EXIT_CODE,
-    "tool_call_id": names.TOOL_CALL_ID,
+    names.LOG_HTTP_STATUS: names.HTTP_STATUS,
+    names.LOG_ATTEMPTS: names.MODEL_ATTEMPTS,
+    names.LOG_RETRY_AFTER: names.RETRY_AFTER,
+    names.LOG_PROVIDER_REQUEST_ID: names.PROVIDER_REQUEST_ID,
+    names.LOG_EXIT_CODE: names.CODE_EXIT_CODE,
+    names.LOG_TOOL_CALL_ID: names.TOOL_CALL_ID,
 }
 _ON_SPAN: Final = (*_FIELDS.values(), names.MODEL_ATTEMPT_STATUSES, names.PROVIDER_ERROR_CODE, names.REQUEST_MODEL)
 
@@ -105,7 +105,7 @@ def _fault(request: Request, fault_id: str) -> StoredFault:
     top = spans[0].attributes if spans else {}
     return StoredFault(
         id=fault_id,
-        kind=str(told.get("kind") or own.get(names.FAULT_KIND) or top.get(names.FAULT_KIND) or ""),
+        kind=str(told.get(names.LOG_KIND) or own.get(names.FAULT_KIND) or top.get(names.FAULT_KIND) or ""),
         chain=_chain(told, event, spans),
         fingerprint=str(told.get(names.LOG_FINGERPRINT) or top.get(names.FAULT_FINGERPRINT) or ""),
         stacktrace=str(event.attributes.get(names.EXCEPTION_STACKTRACE) or "") if event else "",
@@ -113,13 +113,13 @@ def _fault(request: Request, fault_id: str) -> StoredFault:
         tool_name=str(told.get(names.LOG_TOOL_NAME) or own.get(names.TOOL_NAME) or top.get(names.FAULT_TOOL) or ""),
         time_ns=event.time_ns if event else log.time_ns if log else request.started_ns,
         masked=_masked(request, spans, told),
-        transient=_flag(told.get("transient"), top.get(names.FAULT_TRANSIENT)),
+        transient=_flag(told.get(names.LOG_TRANSIENT), top.get(names.FAULT_TRANSIENT)),
         fields={
             **{name: told[short] for short, name in _FIELDS.items() if short in told},
             **{name: own[name] for name in _ON_SPAN if name in own},
         },
         span_id=origin.span_id if origin else "",
-        raised_at=str(told.get("raised_at") or top.get(names.FAULT_RAISED_AT) or ""),
+        raised_at=str(told.get(names.LOG_RAISED_AT) or top.get(names.FAULT_RAISED_AT) or ""),
     )
 
 
@@ -143,7 +143,7 @@ def _chain(told: dict[str, Any], event: StoredEvent | None, spans: list[StoredSp
     types = [span.attributes.get(names.FAULT_TYPE) for span in spans]
     messages = [span.status_message for span in reversed(spans)]
     type_ = told.get(names.LOG_EXCEPTION_TYPE) or attributes.get(names.EXCEPTION_TYPE)
-    message = told.get("message") or attributes.get(names.EXCEPTION_MESSAGE)
+    message = told.get(names.LOG_MESSAGE) or attributes.get(names.EXCEPTION_MESSAGE)
     return (ExceptionData(str(_first(type_, *types) or "unknown"), str(_first(message, *messages) or ""), ()),)
 
 

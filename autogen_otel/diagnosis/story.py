@@ -75,7 +75,7 @@ def _ending(request: Request) -> Ending:
     if root is not None:
         return _known(text_in(root, names.OUTCOME)) or (Ending.ERROR if root.status_code == ERROR_STATUS else Ending.OK)
     if finished is not None:
-        return _known(text_in(finished, "outcome")) or Ending.UNKNOWN
+        return _known(text_in(finished, names.LOG_OUTCOME)) or Ending.UNKNOWN
     return Ending.OPEN if request.nodes or request.event(STARTED) else Ending.UNKNOWN
 
 
@@ -87,7 +87,7 @@ def _duration(request: Request) -> int | None:
     root, finished = request.root, request.event(FINISHED)
     if root is not None:
         return root.end_ns - root.start_ns
-    milliseconds = finished.attributes.get("duration_ms") if finished else None
+    milliseconds = finished.attributes.get(names.LOG_DURATION) if finished else None
     return round(milliseconds * 10**6) if isinstance(milliseconds, (int, float)) else None
 
 

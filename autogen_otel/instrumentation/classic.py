@@ -16,6 +16,7 @@ from autogen_otel.instrumentation.adapter import Adapter
 from autogen_otel.instrumentation.classic_background import BACKGROUND
 from autogen_otel.instrumentation.classic_code import CodeExecutors, close_legacy_code, open_code
 from autogen_otel.instrumentation.classic_models import ModelCalls, keep_bad_request
+from autogen_otel.instrumentation.classic_services import services
 from autogen_otel.instrumentation.content import content_of
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.instrumentation.tools import ObservedTools
@@ -179,6 +180,7 @@ def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
             optional=True,
         ),
         *BACKGROUND,
+        *services(patches),
     )
 
 

@@ -25,9 +25,9 @@ def _send(_: Any, switch: Switch) -> Callable[..., Any]:
         try:
             response = wrapped(*args, **kwargs)
         except BaseException:
-            guard.call(_note, switch, None)
+            guard.call(_note, switch, args, None)
             raise
-        guard.call(_note, switch, response)
+        guard.call(_note, switch, args, response)
         return response
 
     return send
@@ -38,18 +38,21 @@ def _send_async(_: Any, switch: Switch) -> Callable[..., Any]:
         try:
             response = await wrapped(*args, **kwargs)
         except BaseException:
-            guard.call(_note, switch, None)
+            guard.call(_note, switch, args, None)
             raise
-        guard.call(_note, switch, response)
+        guard.call(_note, switch, args, response)
         return response
 
     return send
 
 
-def _note(switch: Switch, response: Any) -> None:
+def _note(switch: Switch, args: Any, response: Any) -> None:
     """Note one attempt on the model call that made it; `response` is None when no answer came."""
     operation = current_operation()
     if operation is None or operation.fact.kind is not Kind.MODEL or not switch.on:
+        return
+    if getattr(args[0] if args else None, "method", "POST") != "POST":
+        # AutoGen's client of the Responses API also asks for the answers before: no attempts of this call.
         return
     attributes = operation.attributes
     attributes[names.MODEL_ATTEMPTS] = attributes.get(names.MODEL_ATTEMPTS, 0) + 1

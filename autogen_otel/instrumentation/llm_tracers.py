@@ -10,7 +10,7 @@ from autogen_otel.core import names
 if TYPE_CHECKING:
     from autogen_otel.core.facts import Operation
 
-# What wraps openai's method, by the package of the wrapper. A wrapper of somebody else (a cache, a test) makes no span.
+# What wraps openai's methods, by the package of the wrapper. Wrappers of others (a cache, a test) make no span.
 _TRACERS: Final = (
     "agentops",
     "langfuse",
@@ -20,7 +20,14 @@ _TRACERS: Final = (
     "opentelemetry.instrumentation",
     "traceloop",
 )
-_OPENAI: Final = "openai.resources.chat.completions.completions"
+# Where they do: most wrap the completions, OpenInference and Logfire the client below.
+_OPENAI: Final = (
+    ("openai.resources.chat.completions.completions", "Completions", "create"),
+    ("openai", "OpenAI", "request"),
+)
+_AUTOGEN: Final = ("autogen.oai.client", "OpenAIWrapper", "create")
+# For each place the method that was looked at last, and the answer.
+_known: Final[dict[tuple[str, str, str], tuple[Any, bool]]] = {}
 _OPENAI_PROVIDERS: Final = frozenset({"openai", "azure.ai.openai"})
 
 
@@ -29,22 +36,28 @@ def traced_elsewhere(operation: Operation) -> bool:
 
     Looked at on each call and not once, for such an instrumentation may be switched on later.
     """
-    if _is_tracer(_wrapper_at("autogen.oai.client", "OpenAIWrapper"), ("autogen.opentelemetry",)):
+    if _is_traced(_AUTOGEN, ("autogen.opentelemetry",)):
         return True
     if (
         operation.attributes.get(names.PROVIDER_NAME) not in _OPENAI_PROVIDERS
         or names.CACHE_HIT in operation.attributes
     ):
         return False
-    return _is_tracer(_wrapper_at(_OPENAI, "Completions"), _TRACERS)
+    return any(_is_traced(place, _TRACERS) for place in _OPENAI)
 
 
-def _wrapper_at(module: str, cls: str) -> Any:
+def _is_traced(place: tuple[str, str, str], tracers: tuple[str, ...]) -> bool:
+    """Tell whether a method is wrapped by one of these; of the same method as last time it is known."""
+    module, cls, method = place
     holder = getattr(sys.modules.get(module), cls, None)
-    return None if holder is None else vars(holder).get("create")
+    found = None if holder is None else vars(holder).get(method)
+    known = _known.get(place)
+    if known is None or known[0] is not found:
+        known = _known[place] = (found, _looks_like_tracer(found, tracers))
+    return known[1]
 
 
-def _is_tracer(found: Any, tracers: tuple[str, ...]) -> bool:
+def _looks_like_tracer(found: Any, tracers: tuple[str, ...]) -> bool:
     """Walk down the wrappers of a method and look where each comes from."""
     for _ in range(8):
         if found is None:

@@ -69,8 +69,9 @@ class Listeners:
         self.started: tuple[tuple[Listener, Callable[[Operation], None]], ...] = tuple(
             (one, one.started) for one in overriding("started")
         )
+        # The other way round: who hears of a start first, and makes the span, hears of its end last.
         self.finished: tuple[tuple[Listener, Callable[[Finished], None]], ...] = tuple(
-            (one, one.finished) for one in overriding("finished")
+            (one, one.finished) for one in reversed(overriding("finished"))
         )
         self.faulted = tuple((one, one.faulted) for one in overriding("faulted"))
         self.settled = tuple((one, one.settled) for one in overriding("settled"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from contextvars import ContextVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
 from autogen_otel.core.facts import Fault, FaultKind, Finished, Kind, Operation, Outcome, Settled
+from autogen_otel.core.forks import process
 from autogen_otel.core.ids import next_operation_id, random_hex, serials
 from autogen_otel.faults.capture import capture
 from autogen_otel.faults.capture import report as report_fault
@@ -82,7 +82,7 @@ def open_operation(
         agent_name,
         tool_name,
         started_ns or time.time_ns(),
-        os.getpid(),
+        process.pid,
         threading.current_thread().name,
         None if loop is None else _loops.of(loop),
         len(_requests) + (parent is None),
@@ -139,7 +139,8 @@ class OpenOperation:
     def enter(self) -> None:
         """Be the current operation for the code that runs next in this context."""
         _current.set(self)
-        self._tokens = [(ambient, ambient.enter(self.fact)) for ambient in listeners.ambients]
+        fact = self.fact
+        self._tokens = [(ambient, ambient.enter(fact)) for ambient in listeners.ambients]
 
     def leave(self) -> None:
         """Be current no longer.
@@ -171,13 +172,9 @@ class OpenOperation:
         """End it after the host's call returned. Faults that came up to here were answered: they are masked."""
         if self.closed:
             return
-        self._settle_below(None)
-        fault = self.fault
-        if fault is not None:
-            listeners.tell(listeners.settled, Settled(self.fact, fault, True))
-        elif self.unrecovered is not None:
-            # The application caught what AutoGen raised and no later chat went well: the request has failed.
-            fault = self.unrecovered
+        self._settle_all(None)
+        # The application caught what AutoGen raised and no later chat went well: the request has failed.
+        fault = self.fault or self.unrecovered
         if fault is not None:
             self._end(Outcome.ERROR, fault.type, fault.message, fault)
             return
@@ -193,11 +190,11 @@ class OpenOperation:
             self.finish()
             return
         if _is_cancellation(error):
-            self._settle_below(None)
+            self._settle_all(None)
             self._end(Outcome.CANCELLED, qualified_type(error), None, None)
             return
         fault = self._known(error) or self._record(capture(error, self.fact, self.fault_kind))
-        self._settle_below(fault)
+        self._settle_all(fault)
         self._pass_up(fault)
         self._end(Outcome.ERROR, qualified_type(error), text_of(error), fault)
 
@@ -219,6 +216,13 @@ class OpenOperation:
     def _record(self, fault: Fault) -> Fault:
         listeners.tell(listeners.faulted, self.fact, fault)
         return fault
+
+    def _settle_all(self, going_up: Fault | None) -> None:
+        """Settle the faults from below and the one that was caught here, which may be one of them."""
+        caught = self.fault
+        if caught is not None and all(fault is not caught for fault in self.escaped):
+            self.escaped.append(caught)
+        self._settle_below(going_up)
 
     def _settle_below(self, going_up: Fault | None) -> None:
         """Settle as masked the faults from below: all but the one that goes further up."""

@@ -7,9 +7,9 @@ makes spans only inside an operation and takes the baggage out while the request
 
 from __future__ import annotations
 
-import functools
+import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
@@ -20,6 +20,9 @@ from autogen_otel.patching.imports import when_imported
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# openai 3 talks over httpx2, earlier ones over httpx.
+_INSTRUMENTORS: Final = {"httpx": "HTTPXClientInstrumentor", "httpx2": "HTTPX2ClientInstrumentor"}
 
 
 class _RequestTracer(trace.NoOpTracer):
@@ -70,9 +73,8 @@ class HttpSpans:
     def instrument(self) -> None:
         """Instrument what is imported now, and the rest when it is."""
         self._on = True
-        for module, name in (("httpx", "HTTPXClientInstrumentor"), ("httpx2", "HTTPX2ClientInstrumentor")):
-            if module not in self._without:
-                when_imported(module, functools.partial(self._instrument, name))
+        for module in _INSTRUMENTORS:
+            when_imported(module, self._instrument_imported)
 
     def uninstrument(self) -> None:
         """Take back what was instrumented here."""
@@ -81,13 +83,21 @@ class HttpSpans:
             instrumentor.uninstrument()
         self._ours.clear()
 
-    def _instrument(self, name: str) -> None:
+    def _instrument_imported(self) -> None:
+        """Instrument each of the two that is imported.
+
+        Both, whichever was imported now: importing the instrumentor imports the other one, and is not finished itself when
+        that calls here.
+        """
+        if not self._on:
+            return
         from opentelemetry.instrumentation import httpx
 
-        make = getattr(httpx, name, None)
-        if make is None or not self._on:
-            return
-        instrumentor = make()
-        if not instrumentor.is_instrumented_by_opentelemetry:
-            instrumentor.instrument(tracer_provider=self._provider, meter_provider=NoOpMeterProvider())
-            self._ours.append(instrumentor)
+        for module, name in _INSTRUMENTORS.items():
+            make = getattr(httpx, name, None)
+            if make is None or module in self._without or module not in sys.modules:
+                continue
+            instrumentor = make()
+            if not instrumentor.is_instrumented_by_opentelemetry:
+                instrumentor.instrument(tracer_provider=self._provider, meter_provider=NoOpMeterProvider())
+                self._ours.append(instrumentor)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from autogen_otel.core.facts import Fault, Operation
 
 MAX_VALUES: Final = 200
+MAX_MADE: Final = 2_000
 _COPIED: Final = (names.PROVIDER_NAME, names.REQUEST_MODEL)
 
 
@@ -23,9 +24,27 @@ class Labels:
 
     def __init__(self) -> None:
         self._seen: dict[str, set[str]] = {}
+        self._made: dict[tuple[object, ...], dict[str, str]] = {}
 
     def of(self, operation: Operation, error_type: str | None) -> dict[str, str]:
-        """Return the labels of an operation's duration."""
+        """Return the labels of an operation's duration; not to be changed, for they are made once."""
+        attributes = operation.attributes
+        key = (
+            operation.kind,
+            operation.name,
+            operation.agent_name,
+            error_type,
+            attributes.get(names.PROVIDER_NAME),
+            attributes.get(names.TOOL_KNOWN, True),
+        )
+        made = self._made.get(key)
+        if made is None:
+            made = self._make(operation, error_type)
+            if len(self._made) < MAX_MADE:
+                self._made[key] = made
+        return made
+
+    def _make(self, operation: Operation, error_type: str | None) -> dict[str, str]:
         kind = operation.kind
         labels = {names.OPERATION_NAME: kind.value}
         if operation.agent_name is not None and kind is not Kind.WORKFLOW:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import time
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from opentelemetry._logs import Logger
 
     from autogen_otel.core.facts import Fault, Finished, Operation, Settled
-    from autogen_otel.core.settings import Settings
     from autogen_otel.telemetry.spans import Spans
 
 _SEVERITIES: Final = {
@@ -30,8 +30,14 @@ _SEVERITIES: Final = {
     logging.WARNING: SeverityNumber.WARN,
     logging.ERROR: SeverityNumber.ERROR,
 }
+_STARTED: Final = {
+    Kind.MODEL: "model call started",
+    Kind.TOOL: "tool call started",
+    Kind.CODE: "code started",
+    Kind.INPUT: "human asked",
+}
 _FINISHED: Final = {
-    Kind.REQUEST: "request finished",
+    Kind.REQUEST: names.REQUEST_FINISHED,
     Kind.WORKFLOW: "chat finished",
     Kind.AGENT: "agent replied",
     Kind.MODEL: "model call finished",
@@ -41,21 +47,32 @@ _FINISHED: Final = {
     Kind.SPEAKER: "speaker selected",
 }
 _TOLD: Final = {
-    names.REQUEST_MODEL: "model",
-    names.INPUT_TOKENS: "input_tokens",
-    names.OUTPUT_TOKENS: "output_tokens",
-    names.MODEL_ATTEMPTS: "attempts",
-    names.HTTP_STATUS: "http_status",
-    names.RETRY_AFTER: "retry_after",
-    names.PROVIDER_REQUEST_ID: "provider_request_id",
-    names.CODE_EXIT_CODE: "exit_code",
-    names.TOOL_CALL_ID: "tool_call_id",
-    names.CACHE_HIT: "cache_hit",
+    names.REQUEST_MODEL: names.LOG_MODEL,
+    names.INPUT_TOKENS: names.LOG_INPUT_TOKENS,
+    names.OUTPUT_TOKENS: names.LOG_OUTPUT_TOKENS,
+    names.MODEL_ATTEMPTS: names.LOG_ATTEMPTS,
+    names.HTTP_STATUS: names.LOG_HTTP_STATUS,
+    names.RETRY_AFTER: names.LOG_RETRY_AFTER,
+    names.PROVIDER_REQUEST_ID: names.LOG_PROVIDER_REQUEST_ID,
+    names.CODE_EXIT_CODE: names.LOG_EXIT_CODE,
+    names.TOOL_CALL_ID: names.LOG_TOOL_CALL_ID,
+    names.CACHE_HIT: names.LOG_CACHE_HIT,
 }
 
 
-class Logs(Listener):
-    """Writes one event for the start and end of a request, for each operation's end, and for each fault.
+def logs_at(level: str) -> Callable[[Callable[[], Logger], Spans], Listener]:
+    """Return the listener for a least level, given by the name that the logging module gives it.
+
+    Above INFO nothing but faults is told, and an operation that goes well costs nothing.
+    """
+    number = logging.getLevelName(level)
+    if not isinstance(number, int) or number <= logging.INFO:
+        return Story
+    return functools.partial(Faults, level=number)
+
+
+class Faults(Listener):
+    """Writes one event for each fault.
 
     Through structlog if the application has configured it; else through the logger `autogen_otel`, in the application's
     own format if it has configured logging, and as JSON on standard error if it has configured neither. The same events
@@ -63,67 +80,34 @@ class Logs(Listener):
 
     Args:
         logger: Returns the OpenTelemetry logger in use.
-        settings: Their `log_level` is the least level.
         spans: Knows the trace and span of each operation and fault.
+        level: The least level.
     """
 
-    def __init__(self, logger: Callable[[], Logger], settings: Settings, spans: Spans) -> None:
+    def __init__(self, logger: Callable[[], Logger], spans: Spans, level: int = logging.INFO) -> None:
         self._find_logger = logger
         self._spans = spans
-        self._level = logging.getLevelName(settings.log_level)
-        if not isinstance(self._level, int):
-            self._level = logging.INFO
+        self._level = level
         self._stdlib = logging.getLogger(OWN)
         self._fallback = FallbackHandler()
         self._fallback.install()
 
-    def started(self, operation: Operation) -> None:
-        """Tell that a request has begun."""
-        if operation.parent_id is None and self._wants(logging.INFO):
-            trace = trace_fields(self._spans.context_of(operation.id))
-            self._tell(logging.INFO, "request started", {**_who(operation), **trace})
-
-    def finished(self, end: Finished) -> None:
-        """Tell how an operation ended."""
-        if not self._wants(logging.INFO):
-            return
-        operation = end.operation
-        attributes = {**operation.attributes, **end.attributes}
-        fields: dict[str, Any] = {
-            **_who(operation),
-            "operation": operation.name,
-            "outcome": end.outcome.value,
-            "duration_ms": round((end.ended_ns - operation.started_ns) / 1e6, 3),
-            **{short: attributes[key] for key, short in _TOLD.items() if key in attributes},
-        }
-        if end.outcome is Outcome.ERROR:
-            fields[names.LOG_EXCEPTION_TYPE] = end.fault.type if end.fault else end.error_type
-            fields[names.LOG_FAULT_ID] = end.fault.id if end.fault else None
-        self._tell(logging.INFO, _FINISHED[operation.kind], fields)
-        if operation.parent_id is None and operation.kind is not Kind.REQUEST:
-            self._tell(logging.INFO, _FINISHED[Kind.REQUEST], fields)
-
     def settled(self, fact: Settled) -> None:
         """Tell of a fault, once: an error if the application saw an exception, a warning if AutoGen answered on."""
         level = logging.WARNING if fact.masked else logging.ERROR
-        if self._wants(level):
+        if level >= self._level:
             trace = trace_fields(self._spans.origin_of(fact.fault))
-            self._tell(level, "fault", {**_fault_fields(fact.fault, masked=fact.masked), **trace})
+            self._tell(level, names.FAULT_EVENT, {**_fault_fields(fact.fault, masked=fact.masked), **trace})
 
     def close(self) -> None:
         """Take the fallback handler away."""
         self._fallback.remove()
 
-    def _wants(self, level: int) -> bool:
-        if level < self._level:
-            return False
-        return not logging.getLogger().handlers or self._stdlib.isEnabledFor(level)
-
     def _tell(self, level: int, event: str, fields: dict[str, Any]) -> None:
         fields = {**context_fields(), **fields}
         if structlog.is_configured() and not configured_here():
             structlog.get_logger(OWN).log(level, event, **fields)
-        else:
+        elif not logging.getLogger().handlers or self._stdlib.isEnabledFor(level):
             record = self._stdlib.makeRecord(OWN, level, __file__, 0, _readable(event, fields), (), None)
             setattr(record, FIELDS, {"event": event, **fields})
             self._stdlib.handle(record)
@@ -134,6 +118,35 @@ class Logs(Listener):
             body=event,
             attributes=_flat(fields),
         )
+
+
+class Story(Faults):
+    """Writes one event for the start of a request and of each call too, and for each operation's end."""
+
+    def started(self, operation: Operation) -> None:
+        """Tell that a request has begun, or something that may hang: until it ends, nothing else tells of it."""
+        event = names.REQUEST_STARTED if operation.parent_id is None else _STARTED.get(operation.kind)
+        if event is not None:
+            trace = trace_fields(self._spans.context_of(operation.id))
+            self._tell(logging.INFO, event, {**_who(operation), **trace})
+
+    def finished(self, end: Finished) -> None:
+        """Tell how an operation ended."""
+        operation = end.operation
+        attributes = {**operation.attributes, **end.attributes}
+        fields: dict[str, Any] = {
+            **_who(operation),
+            names.LOG_OPERATION: operation.name,
+            names.LOG_OUTCOME: end.outcome.value,
+            names.LOG_DURATION: round((end.ended_ns - operation.started_ns) / 1e6, 3),
+            **{short: attributes[key] for key, short in _TOLD.items() if key in attributes},
+        }
+        if end.outcome is Outcome.ERROR:
+            fields[names.LOG_EXCEPTION_TYPE] = end.fault.type if end.fault else end.error_type
+            fields[names.LOG_FAULT_ID] = end.fault.id if end.fault else None
+        self._tell(logging.INFO, _FINISHED[operation.kind], fields)
+        if operation.parent_id is None and operation.kind is not Kind.REQUEST:
+            self._tell(logging.INFO, _FINISHED[Kind.REQUEST], fields)
 
 
 def _who(operation: Operation) -> dict[str, Any]:
@@ -156,11 +169,11 @@ def _fault_fields(fault: Fault, *, masked: bool) -> dict[str, Any]:
         names.LOG_AGENT_NAME: fault.agent_name,
         names.LOG_TOOL_NAME: fault.tool_name,
         names.LOG_EXCEPTION_TYPE: fault.type,
-        "message": fault.message,
+        names.LOG_MESSAGE: fault.message,
         names.LOG_MASKED: masked,
-        "kind": fault.kind.value,
-        "transient": fault.transient,
-        "raised_at": f"{frame.file}:{frame.line} in {frame.function}" if frame else None,
+        names.LOG_KIND: fault.kind.value,
+        names.LOG_TRANSIENT: fault.transient,
+        names.LOG_RAISED_AT: f"{frame.file}:{frame.line} in {frame.function}" if frame else None,
         names.LOG_FAULT_ID: fault.id,
         names.LOG_FINGERPRINT: fault.fingerprint,
         **{short: fault.fields[key] for key, short in _TOLD.items() if key in fault.fields},

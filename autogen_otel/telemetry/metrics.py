@@ -29,14 +29,12 @@ class Metrics(Listener):
 
     Args:
         meter: Asked at the start of each request, so that a MeterProvider which the application sets up late is used.
-        traced_elsewhere: Tells that another instrumentation measures this model call.
+        traced_here: Tells that no other instrumentation traces, and measures, this model call.
     """
 
-    def __init__(
-        self, meter: Callable[[], Meter], traced_elsewhere: Callable[[Operation], bool] = lambda _: False
-    ) -> None:
+    def __init__(self, meter: Callable[[], Meter], traced_here: Callable[[Operation], bool] = lambda _: True) -> None:
         self._find_meter = meter
-        self._traced_elsewhere = traced_elsewhere
+        self._traced_here = traced_here
         self._labels = Labels()
         self._meter: Meter | None = None
         after_fork_in_child(self._forget)
@@ -50,9 +48,7 @@ class Metrics(Listener):
         if self._meter is None or operation.parent_id is None:
             self._follow()
         histogram = self._durations.get(operation.kind)
-        if histogram is None or (operation.kind is Kind.MODEL and self._traced_elsewhere(operation)):
-            return
-        if names.CACHE_HIT in operation.attributes:
+        if histogram is None or names.CACHE_HIT in operation.attributes or not self._traced_here(operation):
             return
         labels = self._labels.of(operation, end.error_type if end.outcome is not Outcome.OK else None)
         with fork_gate:

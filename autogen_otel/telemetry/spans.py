@@ -51,6 +51,10 @@ class Spans(Listener):
         span = self._open.get(operation_id)
         return None if span is None else span.get_span_context()
 
+    def has(self, operation: Operation) -> bool:
+        """Tell whether the span of an open operation is ours; another instrumentation may make it."""
+        return operation.id in self._open
+
     def origin_of(self, fault: Fault) -> SpanContext | None:
         """Return trace and span ID of the place where a recent fault was raised, though it may have ended."""
         return self._origins.get(fault.id)

@@ -468,6 +468,46 @@ async def test_queue_of_async_chats(recorder):
     assert (told(recorder), reported) == (raised(caught.value, **_place(recorder)), [caught.value])
 
 
+# Chats inside tools
+
+
+@pytest.mark.parametrize("asynchronous", [True, False], ids=["async", "sync"])
+@pytest.mark.parametrize("catches", [True, False])
+def test_chat_inside_a_tool_fails(recorder, catches, asynchronous):
+    """A 500 in a chat that a tool starts is one fault, of the inner agent, whether the tool catches it or AutoGen."""
+
+    def ask_expert() -> str:
+        try:
+            return chat(mute("asker"), agent_of(provider, "expert"), "hello")
+        except Exception:
+            if catches:
+                return "nobody there"
+            raise
+
+    def reply(asked: ChatRequest) -> Reply:
+        return echo_tools(asked) if asked.tools else BOOM
+
+    with Provider(reply) as provider, autogen_otel.request("req-42"):
+        assistant, user = pair(provider, ask_expert)
+        if asynchronous:
+            asyncio.run(a_chat(user, assistant, "call ask_expert {}"))
+        else:
+            chat(user, assistant, "call ask_expert {}")
+
+    wrong = [line.strip() for line in recorder.tree() if line.endswith("!") and "POST" not in line]
+    assert (brief(recorder), recorder.masked, wrong, len(recorder.events("fault"))) == (
+        [("openai.InternalServerError", "expert", None, "req-42")],
+        [True],
+        [
+            *([] if catches else ["execute_tool ask_expert!"]),
+            "invoke_workflow asker -> expert!",
+            "invoke_agent expert!",
+            "chat gpt-4o-mini!",
+        ],
+        1,
+    )
+
+
 # Guardrails
 
 

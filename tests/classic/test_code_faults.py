@@ -159,9 +159,32 @@ def test_healthy_code_is_no_fault(recorder, coding, tmp_path, configure):
     assert (recorder.facts.faults, code_span(recorder)[1:]) == ([], (USER, 0, ("python",), "UNSET"))
 
 
+class Unplugged:
+    """A code executor of the application that has lost its machine."""
+
+    def __init__(self) -> None:
+        from autogen.coding import MarkdownCodeExtractor
+
+        self.code_extractor = MarkdownCodeExtractor()
+
+    def execute_code_blocks(self, code_blocks: list[Any]) -> Any:
+        raise ConnectionResetError("by the machine")
+
+    def restart(self) -> None:
+        """Do nothing."""
+
+
+def test_executor_of_the_application_raises(recorder, coding):
+    """What an executor of the application raises reaches it as it is, and is recorded once."""
+    with pytest.raises(ConnectionResetError) as caught:
+        coding(HEALTHY, {"executor": Unplugged()})
+
+    assert told(recorder) == raised(caught.value, function="execute_code_blocks", agent=USER)
+
+
 def test_dangerous_code_aborts_the_chat(recorder, coding, tmp_path):
     """The ValueError of an executor that refuses to run something reaches the application, and is recorded."""
-    with pytest.raises(ValueError, match="dangerous|Potentially") as caught:
+    with pytest.raises(ValueError, match=r"dangerous|Potentially") as caught:
         coding("```sh\nrm -rf /nowhere\n```", executor(tmp_path))
 
     assert told(recorder) == raised(caught.value, agent=USER)

@@ -301,6 +301,41 @@ def test_pattern(recorder, driver, kind):
     ]
 
 
+SWARM_DRIVERS: dict[str, Callable[[Any, dict[str, Any]], Any]] = {
+    "initiate_swarm_chat": PATTERN_DRIVERS["initiate_group_chat"],
+    "a_initiate_swarm_chat": PATTERN_DRIVERS["a_initiate_group_chat"],
+    "run_swarm": PATTERN_DRIVERS["run_group_chat"],
+    "a_run_swarm": PATTERN_DRIVERS["a_run_group_chat"],
+}
+
+
+@pytest.mark.parametrize("driver", SWARM_DRIVERS)
+def test_swarm(recorder, provider, driver):
+    """A swarm, as 0.9 still has it, is the same tree with an executor of another name."""
+    start = getattr(autogen, driver, None)
+    if start is None:
+        pytest.skip(f"this version has no {driver}")
+    first = agent_of(provider, "a", functions=[look])
+
+    with autogen_otel.request("req-42"):
+        SWARM_DRIVERS[driver](start, {"initial_agent": first, "messages": ASK, "agents": [first], "max_rounds": 5})
+        wait_for_background()
+
+    assert tree(recorder) == [
+        "request",
+        "  invoke_workflow _User -> chat_manager",
+        "    invoke_agent chat_manager @chat_manager",
+        "      select_speaker @chat_manager",
+        *reply("a", 3),
+        "      select_speaker @chat_manager",
+        "      invoke_agent _Swarm_Tool_Executor @_Swarm_Tool_Executor",
+        "        execute_tool look @_Swarm_Tool_Executor",
+        "      select_speaker @chat_manager",
+        *reply("a", 3),
+        "      select_speaker @chat_manager",
+    ]
+
+
 # A human, code, the wrapper alone
 
 

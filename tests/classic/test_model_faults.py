@@ -152,7 +152,7 @@ def test_timeout_is_told_by_what_timed_out(recorder):
 
 @needs(0, 9)
 def test_value_error_about_a_name_is_told_by_the_400(recorder):
-    """`This error typically occurs when the agent name ...` was a BadRequestError, which is recorded and handed back."""
+    """`This error typically occurs when the agent name ...` was a BadRequestError, and that is recorded."""
     with Provider(Status(400, BAD_NAME)) as provider:
         error = fail(provider)
 
@@ -504,23 +504,49 @@ def chats(recorder: Any) -> list[tuple[str, str]]:
 @pytest.fixture
 def genai_openai() -> Any:
     """Switch on OpenTelemetry's instrumentation of openai."""
-    package = pytest.importorskip("opentelemetry.instrumentation.genai.openai")
-    instrumentor = package.OpenAIInstrumentor()
+    yield from _switched_on("opentelemetry.instrumentation.genai.openai")
+
+
+@pytest.fixture(params=["opentelemetry.instrumentation.genai.openai", "openinference.instrumentation.openai"])
+def another(request: pytest.FixtureRequest) -> Any:
+    """Switch on an instrumentation of openai; they wrap it in different places."""
+    yield from _switched_on(request.param)
+
+
+def _switched_on(package: str) -> Any:
+    instrumentor = pytest.importorskip(package).OpenAIInstrumentor()
     instrumentor.instrument()
     yield
     instrumentor.uninstrument()
 
 
-@pytest.mark.usefixtures("genai_openai")
-async def test_no_second_span_beside_opentelemetrys_own(recorder, provider):
-    """With OpenTelemetry's openai instrumentation a model call is one span, theirs, with our request ID."""
+@pytest.mark.usefixtures("another")
+async def test_no_second_span_beside_another_instrumentation(recorder, provider):
+    """With another instrumentation of openai a model call is one span, theirs, with our request ID."""
     assistant, user = pair(provider)
 
     with autogen_otel.request("req-42"):
         await a_chat(user, assistant, "hello")
 
-    ((request_id, scope),) = chats(recorder)
-    assert (request_id, scope.startswith("opentelemetry.")) == ("req-42", True)
+    between = [span for span in recorder.spans if span.instrumentation_scope.name.endswith("openai")]
+    ours = [span.name for span in recorder.spans if span.name.startswith("chat ") and span not in between]
+    assert ([span.attributes[names.REQUEST_ID] for span in between], ours) == (["req-42"], [])
+
+
+@pytest.mark.usefixtures("genai_openai")
+def test_fault_beside_opentelemetrys_own(recorder):
+    """Their span has ended when the fault is known, so the exception stands on ours around it; a fallback is masked."""
+    with Provider(per_model({"gpt-4o": BOOM})) as provider, autogen_otel.request("req-42"):
+        assistant = assistant_of(config(provider, model="gpt-4o"), config(provider))
+        chat(user_of(assistant), assistant, "hello")
+
+    events = [(span.name, event.attributes[names.EXCEPTION_TYPE]) for span in recorder.spans for event in span.events]
+    (line,) = recorder.events("fault")
+    assert (events, recorder.masked, "trace_id" in line) == (
+        [("invoke_agent assistant", "openai.InternalServerError")],
+        [True],
+        True,
+    )
 
 
 @needs(0, 10)

@@ -195,7 +195,7 @@ def test_value_key_error_is_the_tools_exception(recorder, provider):
     async def late(policy_id: str) -> str:
         return POLICIES[policy_id]
 
-    user._function_map["lookup_policy"] = lambda policy_id: late(policy_id)
+    user._function_map["lookup_policy"] = lambda policy_id: late(policy_id)  # noqa: PLW0108 - no coroutine function
 
     with autogen_otel.request("req-42"):
         answer = chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
@@ -378,7 +378,7 @@ def test_coroutine_that_nobody_awaits(recorder, provider):
 async def test_tool_of_an_mcp_server(recorder, provider):
     """An error of an MCP server is told with what AutoGen makes of it; the server's own exception stays there."""
     types = pytest.importorskip("mcp.types")
-    from autogen.mcp.mcp_client import MCPClient
+    client = pytest.importorskip("autogen.mcp.mcp_client").MCPClient
 
     class Session:
         async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
@@ -386,7 +386,7 @@ async def test_tool_of_an_mcp_server(recorder, provider):
             return types.CallToolResult(content=[text], isError=True)
 
     schema = {"type": "object", "properties": {"policy_id": {"type": "string"}}}
-    tool = MCPClient.convert_tool(types.Tool(name="lookup_policy", inputSchema=schema), Session())
+    tool = client.convert_tool(types.Tool(name="lookup_policy", inputSchema=schema), Session())
     assistant, user = pair(provider)
     tool.register_for_llm(assistant)
     tool.register_for_execution(user)

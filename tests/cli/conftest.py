@@ -11,10 +11,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-pytest.importorskip("typer", reason="the extra `cli` is not installed")
-
-from autogen_otel.cli.app import app
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,9 +23,6 @@ class Ran(NamedTuple):
     code: int
     out: str
     err: str
-
-
-Cli = "Callable[..., Ran]"
 
 
 def bare_environment(**more: str) -> dict[str, str]:
@@ -67,6 +60,9 @@ def store(chats: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
     """Run the command line in this process."""
+    pytest.importorskip("typer", reason="the extra `cli` is not installed")
+    from autogen_otel.cli.app import app
+
     monkeypatch.delenv("COLUMNS", raising=False)
 
     def run(*arguments: str) -> Ran:

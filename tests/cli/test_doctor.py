@@ -56,6 +56,7 @@ def nobody() -> str:
 
 def doctor(*arguments: str, **environ: str) -> tuple[int, Any]:
     """Run the command in a process of its own and return its exit code and what it has found."""
+    pytest.importorskip("rich", reason="the extra `cli` is not installed")
     ran = subprocess.run(
         [sys.executable, "-m", "autogen_otel", "doctor", "--json", *arguments],
         env=bare_environment(**environ),
@@ -93,7 +94,10 @@ def test_unsupported_version_names_what_is_missing(tmp_path):
 
     code, findings = doctor(PYTHONPATH=str(tmp_path), AUTOGEN_OTEL_STORE=str(tmp_path))
     problems = [text.partition(": ")[0] for text in texts(findings, "problem")]
-    assert (code, "absent autogen.agentchat.conversable_agent:ConversableAgent.execute_function" in problems) == (1, True)
+    assert (code, "absent autogen.agentchat.conversable_agent:ConversableAgent.execute_function" in problems) == (
+        1,
+        True,
+    )
     assert "absent autogen.agentchat.conversable_agent:ConversableAgent.generate_reply" not in problems
 
 
@@ -149,9 +153,10 @@ def test_endpoint_that_never_answers_costs_two_seconds(monkeypatch):
 @pytest.mark.parametrize("url", ["localhost:4318", "http://[::1", "ftp://x", "http://127.0.0.1:99999", "nonsense"])
 def test_endpoint_that_is_no_url_is_told(url):
     """What is no URL does not answer, and is no crash."""
-    assert [
-        probe("traces", grpc=grpc, environ={"OTEL_EXPORTER_OTLP_ENDPOINT": url}).ok for grpc in (False, True)
-    ] == [False, False]
+    assert [probe("traces", grpc=grpc, environ={"OTEL_EXPORTER_OTLP_ENDPOINT": url}).ok for grpc in (False, True)] == [
+        False,
+        False,
+    ]
 
 
 def test_password_in_an_endpoint_is_not_printed(nobody):
@@ -196,4 +201,7 @@ def test_store_that_is_not_there_yet_is_not_made(tmp_path: Path):
     """Looking leaves no folder behind."""
     findings = [finding.text for finding in store(tmp_path / "a" / "b", used=True)]
 
-    assert (findings, list(tmp_path.iterdir())) == ([f"the local store {tmp_path / 'a' / 'b'}: 0.0 MiB, can be written"], [])
+    assert (findings, list(tmp_path.iterdir())) == (
+        [f"the local store {tmp_path / 'a' / 'b'}: 0.0 MiB, can be written"],
+        [],
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+REFUSED = "Error code: 429 - Rate limit reached for requests. Please try again in 0.01s."
+
 
 def rows(text: str) -> list[list[str]]:
     """Return the columns of each line but the times."""
@@ -21,8 +23,7 @@ def test_requests_are_listed_with_their_outcome(store, cli):
         [
             "req-429",
             "error",
-            "openai.RateLimitError: Error code: 429 - Rate limit reached for requests. Please try again in 0.01s. "
-            "(agent assistant)",
+            f"openai.RateLimitError: {REFUSED} (agent assistant)",
         ],
         ["req-open", "open", *rows(cli("requests").out)[-1][2:]],
     ]
@@ -34,14 +35,25 @@ def test_json_is_an_array_with_a_request_on_each_line(store, cli):
 
     told = [(one["request_id"], one["outcome"], one["masked_faults"]) for one in json.loads(out)]
     assert (told, len(out.splitlines())) == (
-        [("req-ok", "ok", 0), ("req-masked", "ok", 1), ("req-masked", "ok", 1), ("req-429", "error", 0), ("req-open", "open", 0)],
+        [
+            ("req-ok", "ok", 0),
+            ("req-masked", "ok", 1),
+            ("req-masked", "ok", 1),
+            ("req-429", "error", 0),
+            ("req-open", "open", 0),
+        ],
         5,
     )
 
 
 def test_failed_leaves_out_what_went_well(store, cli):
     """With --failed only requests with a fault or without an end are listed."""
-    assert [row[0] for row in rows(cli("requests", "--failed").out)] == ["req-masked", "req-masked", "req-429", "req-open"]
+    assert [row[0] for row in rows(cli("requests", "--failed").out)] == [
+        "req-masked",
+        "req-masked",
+        "req-429",
+        "req-open",
+    ]
 
 
 def test_limit_keeps_the_newest(store, cli):

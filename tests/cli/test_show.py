@@ -42,12 +42,13 @@ def test_original_exception_comes_first(store, cli):
     """Before all else stand type, message, file, line, source, agent and tool of the KeyError that AutoGen hid."""
     told = section(newest(cli("show", "req-masked").out), "Original exception")
 
-    assert told[:3] + told[3:5] == [
+    # The oldest AutoGen does not tell the tool the ID of its call.
+    assert [line.split(" (call")[0] for line in told[:5]] == [
         "KeyError: 'p10'",
         f"raised at   {CHATS}:{RAISING_LINE} in lookup_policy",
         "return POLICIES[policy_id]",
         "agent       user",
-        "tool        lookup_policy (call_4_1)",
+        "tool        lookup_policy",
     ]
 
 
@@ -86,7 +87,10 @@ def test_fatal_rate_limit_tells_http_fields(store, cli):
     """A 429 that ends a request is told with status, code, attempts and that trying again may help."""
     told = section(cli("show", "req-429").out, "Original exception")
 
-    assert (told[0].partition(" - ")[0], [line for line in told if line.startswith(("agent", "HTTP", "transient"))]) == (
+    assert (
+        told[0].partition(" - ")[0],
+        [line for line in told if line.startswith(("agent", "HTTP", "transient"))],
+    ) == (
         "openai.RateLimitError: Error code: 429",
         [
             "agent       assistant",
@@ -119,13 +123,10 @@ def test_request_of_a_killed_process_is_open(store, cli):
     out = cli("show", "req-open").out
 
     told = section(out, "No end is recorded")
-    assert (out.split("  ")[1:3], told[0], told[2:4], told[4].partition("--pid")[0]) == (
+    assert (out.split("  ")[1:3], told[0], [told[2][:20], told[3]], told[4].partition("--pid")[0]) == (
         ["open", "no end"],
         "It still runs, it hangs, or its process was killed.",
-        [
-            "The last operation that ended was invoke_agent assistant.",
-            "Its model asked for tools: look for a tool that does not return.",
-        ],
+        ["Not ended: tool call", "The last operation that ended was invoke_agent assistant."],
         "Where it is now, if the process lives: py-spy dump ",
     )
 
@@ -156,6 +157,7 @@ def test_logs_tell_the_story_in_order(store, cli):
 
     assert [re.split(r"  +", line)[2] for line in told] == [
         "request started",
+        "model call started",
         "model call finished",
         "agent replied",
         "fault",
@@ -168,7 +170,10 @@ def test_stack_trace_is_printed_when_asked_for(store, cli):
     """With --stack the stack trace follows the exception."""
     out = cli("show", "req-masked", "--stack").out
 
-    assert (out.count("Traceback (most recent call last):"), out.count(f'File "{CHATS}", line {RAISING_LINE}')) == (2, 2)
+    assert (out.count("Traceback (most recent call last):"), out.count(f'File "{CHATS}", line {RAISING_LINE}')) == (
+        2,
+        2,
+    )
 
 
 def test_json_is_one_object_with_stable_keys(store, cli):

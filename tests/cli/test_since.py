@@ -9,7 +9,9 @@ from autogen_otel.cli.since import nanoseconds
 NOW = 1_800_000_000 * 10**9
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("15m", 900), ("2h", 7200), ("1.5d", 129_600), ("1w", 604_800)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("15m", 900), ("2h", 7200), ("1.5d", 129_600), ("1w", 604_800)]
+)
 def test_time_ago_counts_from_now(text, seconds):
     """A number and a unit are a time ago."""
     assert nanoseconds(text, NOW) == NOW - seconds * 10**9

@@ -45,12 +45,14 @@ def test_chain_of_a_stack_trace_is_the_recorded_one():
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no exception groups")
 def test_members_of_a_group_survive_in_a_log_record():
     """An exception group's members are read back."""
-    chain = chain_of(ExceptionGroup("two", [ValueError("a"), KeyError("b")]))
+    chain = chain_of(ExceptionGroup("two", [ValueError("a"), KeyError("b")]))  # noqa: F821
 
     assert chain_from_data(chain_as_data(chain)) == chain
 
 
-@given(st.text() | st.recursive(st.none() | st.text() | st.integers(), st.lists) | st.dictionaries(st.text(), st.text()))
+@given(
+    st.text() | st.recursive(st.none() | st.text() | st.integers(), st.lists) | st.dictionaries(st.text(), st.text())
+)
 def test_malformed_data_is_no_chain(value):
     """Whatever a store holds in place of a chain, nothing is raised."""
     assert chain_from_data(value) == ()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from autogen_otel.diagnosis.grouping import requests_in
 from autogen_otel.diagnosis.load import StoredSpan
+
 from .records import TRACE, log, span
 
 IDS = [f"{number:016x}" for number in range(12)]

@@ -1,6 +1,6 @@
 """A client is carried over a fork.
 
-Symptom: One worker is fine; with several, users read each other's answers, and some requests lose their connection.
+Symptom: One worker is fine; with several, users read each other's answers, and some requests end in a 500.
 
 Cause: The client was made and used before the server forked its workers. They inherit its open connection, so several
 processes write to one socket, and whoever reads first takes the answer.
@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from autogen_otel.demo.agents import Model, ask, build_agents
-from autogen_otel.demo.provider import ChatRequest, Reply, echo_tools
+from autogen_otel.demo.provider import ChatRequest, Reply, Text, echo_tools
 from autogen_otel.demo.workers import in_workers
 
 if TYPE_CHECKING:
@@ -27,21 +27,25 @@ if TYPE_CHECKING:
 AVAILABLE: Final = hasattr(os, "fork")
 REQUESTS: Final = 30
 WORKERS: Final = 6
+_CLAUSES: Final = "The party of the first part bears the cost of all of it. " * 5_000
 
 
 def script() -> Script:
-    """Return a model that takes a moment, as all do."""
+    """Return a model that takes a moment; what it prints of a contract does not fit into one read of a socket."""
 
     def slowly(chat: ChatRequest) -> Reply:
         time.sleep(0.06)
-        return echo_tools(chat)
+        reply = echo_tools(chat)
+        if isinstance(reply, Text) and "Print" in reply.content:
+            return Text(reply.content.replace("Print", _CLAUSES))
+        return reply
 
     return slowly
 
 
 def prompt(number: int) -> str:
-    """Return what the client asks."""
-    return f"Summarise my contract {number}."
+    """Return what the client asks; the last of each worker asks for much."""
+    return f"{'Summarise' if number % REQUESTS in range(1, REQUESTS - WORKERS + 1) else 'Print'} my contract {number}."
 
 
 def broken(model: Model, questions: Sequence[Question]) -> list[Answer]:

@@ -1,0 +1,302 @@
+"""The demo as a user runs it: the program in a process of its own, judged by what it prints and leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from autogen_otel.demo import cases
+from autogen_otel.demo.cases import NAMES, load
+from autogen_otel.demo.places import short
+from autogen_otel.demo.screen import WIDTH, Plain
+from autogen_otel.demo.verdict import Verdict, judge
+from autogen_otel.demo.web import Answer, Question
+from autogen_otel.diagnosis.load import StoredSpan
+from autogen_otel.diagnosis.load import load as load_store
+
+# Looked for and not imported, for that takes seconds.
+pytestmark = pytest.mark.skipif(not find_spec("autogen"), reason="classic AutoGen is not installed")
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+
+def run(*arguments, **environment):
+    """Run a Python program that knows nothing of OpenTelemetry's variables but those given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AUTOGEN_OTEL_"))}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**kept, "PYTHONIOENCODING": "utf-8", **environment},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory):
+    """Give the folder to which the demo writes."""
+    return tmp_path_factory.mktemp("demo") / "out"
+
+
+@pytest.fixture(scope="module")
+def done(out):
+    """Run the whole demo once."""
+    return run("-m", "autogen_otel.demo", "--out", str(out))
+
+
+@pytest.fixture(scope="module")
+def block(done):
+    """Give the part of the output that belongs to a case, by its name."""
+    parts = re.split(rf"^({'|'.join(NAMES)}): ", done.stdout, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True)).__getitem__
+
+
+@pytest.fixture(scope="module")
+def events(done, out):
+    """Give the events of the log file."""
+    return [json.loads(line) for line in (out / "demo.log.jsonl").read_text().splitlines()]
+
+
+def line_of(case, source):
+    """Return `file:line` of a source line of a case."""
+    path = Path(cases.__file__).with_name(f"{case}.py")
+    (number,) = (number for number, line in enumerate(path.read_text().splitlines(), 1) if line.strip() == source)
+    return f"{case}.py:{number}"
+
+
+def counts(text):
+    """Return the numbers of a block, by what they count."""
+    return Counter(
+        {what.strip(): int(number) for number, what in re.findall(r"(\d+) × (.+?)(?:  |$)", text, re.MULTILINE)}
+    )
+
+
+def test_succeeds(done):
+    """The whole demo ends with 0, and says nothing on standard error."""
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_prints_only_the_report(done):
+    """Nothing of what AutoGen prints stands in the report."""
+    assert not re.search(r">>>>>>>>|TERMINATING|Warning", done.stdout)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "stale_client" or hasattr(os, "fork")])
+def test_shows_symptom_and_fix(block, name):
+    """Each case begins with what one sees and ends with what to do."""
+    text, case = " ".join(block(name).split()), load(name)
+    assert text.index(case.symptom) < text.index(case.fix)
+
+
+def test_shared_state(block):
+    """Users get each other's text with 200, and the same agent object is seen in requests at the same time."""
+    text = block("shared_state")
+    assert counts(text)["200 with somebody else's text"] > 0
+    assert re.search(r"(\d+) requests shared an agent object", text)
+    assert re.search(r"agent assistant \(autogen\.agent\.instance = \d+\) replied to \d+ more requests", text)
+
+
+def test_shared_state_without_an_exception(block):
+    """It is said plainly that a foreign text came without any exception."""
+    assert "no exception: nothing was raised anywhere" in block("shared_state")
+
+
+def test_tool_exception(block):
+    """The KeyError behind "Error: 'p9'" is there with its line, agent and tool."""
+    text = block("tool_exception")
+    found = counts(text)
+    assert (found["200 with an error as its text"], found["KeyError, masked"]) == (3, 3)
+    assert "tool-exception-broken-02" in text
+    assert "200 \"[rq:user-02] Error: 'p9'\"" in text
+    assert "KeyError: 'p9'" in text
+    assert f"{line_of('tool_exception', 'return POLICIES[policy_id]')} in lookup_policy" in text
+    assert "agent user_proxy, tool lookup_policy" in text
+
+
+def test_rate_limit(block):
+    """Each 500 has a RateLimitError behind it, with the attempts that the client made."""
+    found = counts(block("rate_limit"))
+    assert found["500"] == found["RateLimitError, fatal"] > 0
+    assert "HTTP attempts: 3, told to come back after" in block("rate_limit")
+
+
+def test_async_boundary(block):
+    """All three wrong uses of asyncio.run are there, each with the line of the application that made it."""
+    text = block("async_boundary")
+    found = counts(text)
+    assert (found["500"], found["200 with an error as its text"]) == (4, 2)
+    for source in (
+        "result = asyncio.run(user_proxy.initiate_chat(assistant, message=text, silent=True))",
+        "result = asyncio.run(user_proxy.a_initiate_chat(assistant, message=text, silent=True))",
+        "return asyncio.run(tool(number))",
+    ):
+        assert line_of("async_boundary", source) in text
+
+
+def test_no_conversation_in_the_report(block):
+    """The ChatResult that Python quotes into the text of the exception is redacted."""
+    assert "got ChatResult([redacted])" in block("async_boundary")
+
+
+@forks
+def test_stale_client(block):
+    """Workers take each other's answers, or halves of them, and the first request of each kind is explained."""
+    text = block("stale_client")
+    found = counts(text)
+    wrong = found["200 with somebody else's text"] + found["500"]
+    assert wrong > 0
+    assert re.search(r"took response req_provider_\d+, which the provider had made|[A-Z]\w+Error: ", text)
+
+
+def test_fixed_ways_are_right(block):
+    """Each fixed way answers every question."""
+    for name in NAMES:
+        case = load(name)
+        if case.available:
+            assert re.search(rf"^fixed +{case.requests} × {re.escape(Verdict.RIGHT.value)}", block(name), re.MULTILINE)
+
+
+def test_log_has_each_fault(events):
+    """The log file tells the fault of the request on one line, with all that one needs to know."""
+    (fault,) = (
+        event for event in events if event["event"] == "fault" and event["request_id"] == "tool-exception-broken-04"
+    )
+    assert {key: fault[key] for key in ("agent_name", "tool_name", "exception_type", "message", "masked")} == {
+        "agent_name": "user_proxy",
+        "tool_name": "lookup_policy",
+        "exception_type": "KeyError",
+        "message": "'p9'",
+        "masked": True,
+    }
+
+
+def test_store_has_each_request(done, out):
+    """The store has a span for every request of the last rounds, those of forked workers included."""
+    spans = [record for record in load_store(out / "store") if isinstance(record, StoredSpan)]
+    ids = {span.attributes["autogen.request.id"] for span in spans if span.name == "request"}
+    fixed = {
+        f"{name.replace('_', '-')}-fixed-{number:02}"
+        for name in NAMES
+        if load(name).available
+        for number in range(1, load(name).requests + 1)
+    }
+    assert fixed <= ids
+
+
+def test_commands_name_what_is_there(done, out):
+    """The commands at the end name requests that failed, the log file and the store."""
+    end = done.stdout[done.stdout.index("Where spans and logs are") :]
+    assert re.search(
+        rf"autogen-otel show tool-exception-broken-02 {re.escape(short(out / 'store'))}$", end, re.MULTILINE
+    )
+    assert 'grep \'"request_id": "shared-state-broken-' in end
+    assert str(out / "demo.log.jsonl") in end
+
+
+SWAPPED = """
+import sys
+from pathlib import Path
+from autogen_otel.demo.app import main
+from autogen_otel.demo.cases import tool_exception
+tool_exception.broken, tool_exception.fixed = tool_exception.fixed, tool_exception.broken
+sys.exit(main(["tool_exception"], Path(sys.argv[1])))
+"""
+
+
+def test_fails_by_its_oracle(tmp_path):
+    """A broken way that shows no fault, and a fixed one that does, are problems and exit status 1."""
+    done = run("-c", SWAPPED, str(tmp_path))
+    text = " ".join(done.stdout.split())
+    assert done.returncode == 1
+    assert "tool_exception: the broken way showed no fault" in text
+    assert "tool_exception: the fixed way showed a fault in tool-exception-fixed-02" in text
+
+
+def test_sends_to_an_endpoint(tmp_path):
+    """With an OTLP endpoint the spans go there, and the local store stays empty."""
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    received = Counter()
+
+    class Taking(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            received[self.path] += 1
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Taking) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        arguments = ("-m", "autogen_otel.demo", "tool_exception", "--out", str(tmp_path))
+        done = run(*arguments, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
+        server.shutdown()
+    assert done.returncode == 0
+    assert received["/v1/traces"] > 0
+    assert f"sent to {endpoint}" in done.stdout
+    assert not list(tmp_path.glob("store/*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (["nope"], {}, "There is no case nope"),
+        ([], {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}, "Nothing listens at http://127.0.0.1:9"),
+    ],
+    ids=["case", "endpoint"],
+)
+def test_says_what_stands_in_the_way(arguments, environment, said):
+    """What cannot be run is said in one line, with exit status 2."""
+    done = run("-m", "autogen_otel.demo", *arguments, **environment)
+    assert (done.returncode, done.stdout.count("\n"), done.stderr) == (2, 1, "")
+    assert said in done.stdout
+
+
+def test_does_not_mix_runs(done, out):
+    """A folder with an earlier run in it is refused: request IDs would stand for two requests."""
+    again = run("-m", "autogen_otel.demo", "--out", str(out))
+    assert (again.returncode, "There is an earlier run in" in again.stdout) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "verdict"),
+    [
+        (200, "[rq:me] fine", Verdict.RIGHT),
+        (200, "[rq:you] fine", Verdict.FOREIGN),
+        (200, "[rq:me] [rq:you] Error: both", Verdict.FOREIGN),
+        (200, "[rq:me] Error: 'p9'", Verdict.ERROR_TEXT),
+        (200, "", Verdict.BESIDE),
+        (500, "Internal Server Error", Verdict.FAILED),
+        (0, "", Verdict.NOTHING),
+    ],
+)
+def test_judges_by_the_mark(status, text, verdict):
+    """The mark of the user who asked decides what an answer is worth."""
+    assert judge(Answer(Question("id", "me", "[rq:me] ?"), status, text)) is verdict
+
+
+def test_plain_text_in_columns(capsys):
+    """Without rich a table is set in columns, cells wrapped and bad news unmarked."""
+    Plain(sys.stdout).table(("a", "b"), [("!one two", "x\ny")], (5, 3))
+    assert capsys.readouterr().out.splitlines() == ["", "a      b", "-      -", "one    x", "  two  y"]
+
+
+def test_plain_fields_hang(capsys):
+    """Without rich a long text hangs beside its label."""
+    Plain(sys.stdout).field("Fix", "word " * 40)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:9] for line in lines] == ["Fix      ", " " * 9]
+    assert max(map(len, lines)) <= WIDTH
