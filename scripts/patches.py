@@ -13,9 +13,10 @@ def main() -> None:
     """Print the page."""
     print("# What is patched, and why\n")
     print(
-        "A patch is applied when the module is imported, and is never the reason for importing it. `autogen-otel doctor`"
+        "A patch is applied when the module is imported, and is never the reason for importing it.\n"
+        "`autogen-otel doctor` tells what became of each here. A place marked *optional* is missing in some of the\n"
+        "supported versions."
     )
-    print("tells what became of each here. A place marked *optional* is missing in some of the supported versions.")
     for adapter in ADAPTERS:
         print(f"\n## {adapter.name}: {adapter.versions}\n")
         print("| place | why | |")

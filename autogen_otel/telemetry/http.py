@@ -86,8 +86,8 @@ class HttpSpans:
     def _instrument_imported(self) -> None:
         """Instrument each of the two that is imported.
 
-        Both, whichever was imported now: importing the instrumentor imports the other one, and is not finished itself when
-        that calls here.
+        Both, whichever was imported now: importing the instrumentor imports the other one, and is not finished itself
+        when that calls here.
         """
         if not self._on:
             return

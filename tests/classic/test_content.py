@@ -45,7 +45,7 @@ def test_arguments_in_an_error_of_validation_do_not_leave(recorder, provider, ap
 
 
 def test_content_is_recorded_for_those_who_ask(application, provider, monkeypatch):
-    """With SPAN_ONLY the prompt since the last answer, the answer, arguments and result are on their spans, redacted."""
+    """With SPAN_ONLY the newest messages, arguments and results are on their spans, redacted."""
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "span_only")
     application.spans.clear()
     autogen_otel.instrument()

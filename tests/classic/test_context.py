@@ -240,10 +240,8 @@ def _foreign(recorder: Any) -> list[Any]:
     lines = [
         line
         for line in recorder.logs
-        if ("trace_id" in line
-        and by_trace[line["trace_id"]] != line["request_id"])
-        or (line["event"].startswith("inside")
-        and line["request_id"] != "req-" + line["event"].split()[1])
+        if ("trace_id" in line and by_trace[line["trace_id"]] != line["request_id"])
+        or (line["event"].startswith("inside") and line["request_id"] != "req-" + line["event"].split()[1])
     ]
     return spans + lines
 

@@ -54,7 +54,12 @@ def chat(jaeger: Jaeger) -> str:
         "OTEL_SERVICE_NAME": "policies",
     }
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(CHAT)], env=environ, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", textwrap.dedent(CHAT)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return "policies"
