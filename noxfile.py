@@ -35,7 +35,7 @@ def pytest(session: nox.Session, *what: str) -> None:
 
 
 @nox.session(python=MAIN)
-@nox.parametrize("line", LINES, ids=list(LINES))
+@nox.parametrize("line", list(LINES))
 def lines(session: nox.Session, line: str) -> None:
     """Test the adapter on each version of AutoGen that it supports."""
     install(session, *LINES[line])

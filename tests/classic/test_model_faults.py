@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import socket
 from typing import Any
 
@@ -168,8 +170,9 @@ def test_value_error_about_a_name_is_told_by_the_400(recorder):
 # What AutoGen survives
 
 
+@pytest.mark.parametrize("asynchronous", [True, False], ids=["async", "sync"])
 @pytest.mark.parametrize("broken", ["500", "refused", "timeout"])
-def test_fallback_shows_each_attempt(recorder, broken):
+def test_fallback_shows_each_attempt(recorder, broken, asynchronous):
     """The first entry of a config_list fails, the second answers: both calls are spans, and the fault is masked."""
     steps = {"gpt-4o": {"500": BOOM, "timeout": Hang()}.get(broken, echo_tools)}
     with Provider(per_model(steps)) as provider:
@@ -177,7 +180,10 @@ def test_fallback_shows_each_attempt(recorder, broken):
         assistant = tune(assistant_of(config(provider, model="gpt-4o", **more), config(provider)), timeout=0.2)
 
         with autogen_otel.request("req-42"):
-            answer = chat(user_of(assistant), assistant, "hello")
+            if asynchronous:
+                answer = asyncio.run(a_chat(user_of(assistant), assistant, "hello"))
+            else:
+                answer = chat(user_of(assistant), assistant, "hello")
 
     found = {key: told(recorder)[key] for key in ("agent", "request", "masked")}
     status, type_ = {
@@ -487,6 +493,17 @@ def test_cached_answer_after_a_failed_entry(recorder, tmp_path):
         [("gpt-4o", 0, (500,) * ATTEMPTS, "openai.InternalServerError"), ("gpt-4o-mini", 1, None, None)],
         [True, True],
     )
+
+
+def test_client_that_is_replaced_is_no_cache(recorder, provider):
+    """A call that cannot be observed, because an object's own method was replaced, is not taken for a cached answer."""
+    assistant, user = pair(provider)
+    client = assistant.client._clients[0]
+    client.create = functools.partial(type(client).create.__wrapped__, client)
+
+    answer = chat(user, assistant, "hello")
+
+    assert (answer, models(recorder)) == ("hello TERMINATE", [])
 
 
 # Another instrumentation of model calls
