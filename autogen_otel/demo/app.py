@@ -38,7 +38,7 @@ def main(cases: list[str] | None = None, out: Path | None = None) -> int:
         out: The folder for the log file and the store, without an earlier run in it; a new temporary one if not given.
 
     Returns:
-        The exit status: 0; 1 when a broken case showed no fault, or one that nothing recorded explains, or a fixed case
+        The exit status: 0; 1 when a broken case showed no fault, or none that the telemetry explains, or a fixed case
         showed one; 2 when it cannot run.
     """
     here = screen(sys.stdout)

@@ -38,16 +38,18 @@ def exhibits_of(trial: Trial) -> list[Exhibit]:
     for answer in trial.wrong:
         faults = trial.recorded.faults_of(answer.question.request_id)
         kinds.setdefault((judge(answer), faults[-1].fingerprint if faults else None), []).append(answer)
-    found = [
-        Exhibit(answers[0], verdict, len(answers), explain(trial, answers[0]))
-        for (verdict, _), answers in kinds.items()
-    ]
+    found = [_exhibit(trial, verdict, answers) for (verdict, _), answers in kinds.items()]
     order = list(Verdict)
     return sorted(found, key=lambda exhibit: (order.index(exhibit.verdict), -exhibit.alike))
 
 
+def _exhibit(trial: Trial, verdict: Verdict, answers: list[Answer]) -> Exhibit:
+    shown = next((answer for answer in answers if explain(trial, answer)), answers[0])
+    return Exhibit(shown, verdict, len(answers), explain(trial, shown) or ["nothing that explains it"])
+
+
 def explain(trial: Trial, answer: Answer) -> list[str]:
-    """Return what was recorded that explains an answer; nothing when nothing was."""
+    """Return what was recorded that explains an answer; nothing when nothing does."""
     faults = trial.recorded.faults_of(answer.question.request_id)
     beside = [*_shared_lines(trial, answer), *_mistaken_lines(trial, answer)]
     if faults:

@@ -40,9 +40,8 @@ def problems_of(broken: Trial, fixed: Trial) -> list[str]:
     found = []
     if not broken.wrong:
         found.append("the broken way showed no fault")
-    unexplained = [answer.question.request_id for answer in broken.wrong if not explain(broken, answer)]
-    if unexplained:
-        found.append(f"autogen-otel recorded nothing that explains {', '.join(unexplained)}")
+    elif not any(explain(broken, answer) for answer in broken.wrong):
+        found.append("autogen-otel recorded nothing that explains a wrong answer")
     if fixed.wrong:
         wrong = ", ".join(answer.question.request_id for answer in fixed.wrong)
         found.append(f"the fixed way showed a fault in {wrong}")
@@ -71,10 +70,12 @@ def _recorded(trial: Trial) -> str:
     faults = [f"{count:>2} × {type_.rpartition('.')[2]}, {effect}" for (type_, effect), count in kinds.most_common()]
     sharing = sum(bool(trial.recorded.sharing(answer.question.request_id)) for answer in trial.answers)
     strayed = sum(mistaken(trial, answer) is not None for answer in trial.answers)
+    unexplained = sum(not explain(trial, answer) for answer in trial.wrong)
     lines = [
         *(faults or ["no fault"]),
         *_counted(sharing, "requests shared an agent object"),
         *_counted(strayed, "requests took another's response"),
+        *_counted(unexplained, "wrong answers not explained by this"),
     ]
     return "\n".join(lines)
 

@@ -95,7 +95,7 @@ def _render(data: ExceptionData, indent: str = "") -> str:
     for frame in data.frames:
         lines.append(f'  File "{frame.file}", line {frame.line}, in {frame.function}')
         if frame.source:
-            lines.append(f"    {redact(frame.source, 200)}")
+            lines.append(f"    {frame.source}")
     lines.append(f"{data.type}: {data.message}" if data.message else data.type)
     lines.extend(data.notes)
     text = "".join(f"{indent}{line}\n" for line in lines)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import linecache
 import sysconfig
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from autogen_otel.core.facts import Frame
+from autogen_otel.faults.redact import redact
 
 if TYPE_CHECKING:
     from types import CodeType, TracebackType
 
 MAX_FRAMES: Final = 40
+MAX_SOURCE: Final = 200
 _OWN_CODE: Final = str(Path(__file__).resolve().parent.parent)
 _OWN_DEMO: Final = str(Path(_OWN_CODE) / "demo")
 _LIBRARIES: Final = tuple(
@@ -25,24 +28,30 @@ def frames_of(traceback: TracebackType | None) -> tuple[Frame, ...]:
 
     Of a very deep one (a recursion) the first and the last 20 lines stay.
     """
-    lines: list[tuple[CodeType, int]] = []
+    frames: list[Frame] = []
     while traceback is not None:
-        code = traceback.tb_frame.f_code
-        if not is_own(code.co_filename):
-            lines.append((code, traceback.tb_lineno))
+        frame = _frame_at(traceback.tb_frame.f_code, traceback.tb_lineno)
+        if frame is not None:
+            frames.append(frame)
         traceback = traceback.tb_next
-    if len(lines) > MAX_FRAMES:
+    if len(frames) > MAX_FRAMES:
         half = MAX_FRAMES // 2
-        lines[half:-half] = []
-    return tuple(
-        Frame(code.co_filename, line, getattr(code, "co_qualname", code.co_name), source_line(code.co_filename, line))
-        for code, line in lines
-    )
+        frames[half:-half] = []
+    return tuple(frames)
+
+
+@lru_cache(4096)
+def _frame_at(code: CodeType, line: int) -> Frame | None:
+    """Return a line of code as data, None if it is our own; the same lines raise again and again."""
+    file = code.co_filename
+    if is_own(file):
+        return None
+    return Frame(file, line, getattr(code, "co_qualname", code.co_name), source_line(file, line))
 
 
 def source_line(file: str, line: int) -> str:
-    """Return the text of a source line, empty where there is none; only the first look at a file reads the disk."""
-    return linecache.getline(file, line).strip()
+    """Return the text of a source line, redacted; empty where there is none. The first look at a file reads the disk."""
+    return redact(linecache.getline(file, line).strip(), MAX_SOURCE)
 
 
 def is_own(file: str) -> bool:

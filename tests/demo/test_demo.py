@@ -119,7 +119,7 @@ def test_tool_exception(block):
     assert "tool-exception-broken-02" in text
     assert "200 \"[rq:user-02] Error: 'p9'\"" in text
     assert "KeyError: 'p9'" in text
-    assert f"{line_of('tool_exception', 'return POLICIES[policy_id]')} in lookup_policy" in text
+    assert f"{line_of('tool_exception', 'return COVER[policy_id]')} in lookup_policy" in text
     assert "agent user_proxy, tool lookup_policy" in text
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import textwrap
+import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +17,7 @@ from .spans import by_id, exceptions, tree
 
 if TYPE_CHECKING:
     from .backends import Jaeger
+    from .conftest import CollectorFactory
 
 pytestmark = pytest.mark.integration
 pytest.importorskip("autogen", reason="classic AutoGen is not installed")
@@ -120,3 +124,52 @@ def test_model_span_tells_its_attempts(jaeger: Jaeger, chat: str) -> None:
     calls = [span["attributes"] for span in spans if span["name"] == "chat gpt-4o-mini"]
     statuses = [(call["autogen.model.attempts"], list(call["autogen.model.attempt_statuses"])) for call in calls]
     assert sorted(statuses) == [(1, [200]), (2, [429, 200])]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the chat without any endpoint; return the local store that it leaves."""
+    path = tmp_path_factory.mktemp("chat") / "store"
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "AUTOGEN_"))}
+    subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(CHAT)],
+        env={**clean, "AUTOGEN_OTEL_STORE": str(path), "OTEL_SERVICE_NAME": "stored"},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    return path
+
+
+def test_collector_reads_the_local_store(jaeger: Jaeger, collector_factory: CollectorFactory, store: Path) -> None:
+    """The Collector's file receiver sends a store to Jaeger as it stands, and nothing is missing."""
+    collector = collector_factory(
+        "store.yaml",
+        AUTOGEN_OTEL_STORE=str(store),
+        OTEL_EXPORTER_OTLP_ENDPOINT=jaeger.otlp_http_endpoint,
+        OTELCOL_LOGS_TO="[debug]",
+    )
+    with collector:
+        spans = jaeger.find({"autogen.request.id": "req-42"}, service="stored", until=lambda found: len(found) == 12)
+
+    assert [span["name"] for span in spans if exceptions(span) and span["name"].startswith("execute_tool")] == [
+        "execute_tool lookup_policy"
+    ]
+
+
+def test_jaegers_upload_reads_the_local_store(jaeger: Jaeger, store: Path) -> None:
+    """What Jaeger's web page does with an uploaded file of the store gives all spans of the request.
+
+    The page joins the lines of the file into one document and posts it to /api/transform.
+    """
+    (file,) = store.glob("traces-*.jsonl")
+    resource_spans = [one for line in file.read_text().splitlines() for one in json.loads(line)["resourceSpans"]]
+    upload = urllib.request.Request(
+        f"{jaeger.query_url}/api/transform",
+        data=json.dumps({"resourceSpans": resource_spans}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(upload, timeout=10) as response:
+        (trace,) = json.load(response)["data"]
+
+    assert len(trace["spans"]) == 12

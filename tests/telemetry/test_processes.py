@@ -300,3 +300,72 @@ def test_entry_point_instruments_without_a_line_of_code(tmp_path):
     )
 
     assert (done.returncode, done.stderr.count("Traceback"), spans_in(tmp_path)) == (0, 0, {"req-1": 1})
+
+
+def test_opentelemetry_instrument_needs_no_line_of_code(tmp_path):
+    """`opentelemetry-instrument python app.py` records requests of a program that calls `instrument()` nowhere."""
+    command = Path(sys.executable).with_name("opentelemetry-instrument")
+    app = tmp_path / "app.py"
+    app.write_text("import autogen_otel\nwith autogen_otel.request('req-1'):\n    pass\n")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "PYTHON"))}
+    done = subprocess.run(
+        [str(command), sys.executable, str(app)],
+        env={**clean, "AUTOGEN_OTEL_STORE": str(tmp_path / "store")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, "Traceback" in done.stderr, spans_in(tmp_path)) == (0, False, {"req-1": 1})
+
+
+def test_providers_that_the_application_sets_up_later_are_used(tmp_path):
+    """A TracerProvider set after `instrument()` gets the spans, without a warning that one is there already."""
+    done = run(
+        """
+        import autogen_otel
+        autogen_otel.instrument()
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter()))
+        trace.set_tracer_provider(provider)
+        with autogen_otel.request("req-1"):
+            pass
+        """,
+        tmp_path,
+        OTEL_LOGS_EXPORTER="none",
+    )
+
+    assert (done.stdout.count('"name": "request"'), "Overriding" in done.stderr, (tmp_path / "store").exists()) == (
+        1,
+        False,
+        False,
+    )
+
+
+def test_spans_of_others_inside_a_request_carry_it(tmp_path):
+    """A span that the application itself opens inside a request carries the request ID."""
+    run(
+        """
+        import autogen_otel
+        from opentelemetry import trace
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+        from autogen_otel.telemetry.store import Store, StoreSpanExporter
+        autogen_otel.instrument()
+        provider = TracerProvider()
+        provider.add_span_processor(SimpleSpanProcessor(StoreSpanExporter(Store(autogen_otel.Settings.from_env().store))))
+        trace.set_tracer_provider(provider)
+        tracer = trace.get_tracer("app")
+        with autogen_otel.request("req-1"):
+            with tracer.start_as_current_span("mine"):
+                pass
+        """,
+        tmp_path,
+    )
+
+    found = {record.name: record.attributes for record in load(tmp_path / "store") if isinstance(record, StoredSpan)}
+    assert found["mine"]["autogen.request.id"] == "req-1"

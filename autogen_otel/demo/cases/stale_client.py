@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 AVAILABLE: Final = hasattr(os, "fork")
 REQUESTS: Final = 30
 WORKERS: Final = 6
-_CLAUSES: Final = "The party of the first part bears the cost of all of it. " * 5_000
+_CLAUSE: Final = "The party of the first part bears the cost of all of it. "
 
 
 def script() -> Script:
@@ -37,7 +37,7 @@ def script() -> Script:
         time.sleep(0.06)
         reply = echo_tools(chat)
         if isinstance(reply, Text) and "Print" in reply.content:
-            return Text(reply.content.replace("Print", _CLAUSES))
+            return Text(reply.content.replace("Print", _CLAUSE * (4_000 + 200 * (chat.number % 10))))
         return reply
 
     return slowly

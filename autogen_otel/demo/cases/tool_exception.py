@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from autogen_otel.demo.provider import Script
 
 REQUESTS: Final = 6
-POLICIES: Final = {"p1": "covers fire", "p2": "covers theft", "p3": "covers water"}
+COVER: Final = {"p1": "covers fire", "p2": "covers theft", "p3": "covers water"}
 
 
 def script() -> Script:
@@ -40,7 +40,7 @@ def broken(model: Model, questions: Sequence[Question]) -> list[Answer]:
 
     def lookup_policy(policy_id: str) -> str:
         """Look up what a policy covers."""
-        return POLICIES[policy_id]
+        return COVER[policy_id]
 
     def handle(text: str) -> str:
         return ask(build_agents(model, lookup_policy), text)
@@ -53,9 +53,9 @@ def fixed(model: Model, questions: Sequence[Question]) -> list[Answer]:
 
     def lookup_policy(policy_id: str) -> dict[str, Any]:
         """Look up what a policy covers."""
-        if policy_id not in POLICIES:
+        if policy_id not in COVER:
             return {"found": False, "policy_id": policy_id}
-        return {"found": True, "policy_id": policy_id, "cover": POLICIES[policy_id]}
+        return {"found": True, "policy_id": policy_id, "cover": COVER[policy_id]}
 
     def handle(text: str) -> str:
         return ask(build_agents(model, lookup_policy), text)
