@@ -499,7 +499,7 @@ def test_client_that_is_replaced_is_no_cache(recorder, provider):
     """A call that cannot be observed, because an object's own method was replaced, is not taken for a cached answer."""
     assistant, user = pair(provider)
     client = assistant.client._clients[0]
-    client.create = functools.partial(type(client).create.__wrapped__, client)
+    client.create = functools.partial(type(client).create, client)
 
     answer = chat(user, assistant, "hello")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 import traceback
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,7 +26,7 @@ ASSISTANT, USER = "assistant", "user"
 ATTEMPTS = 3 if VERSION == (0, 9) else 1
 RETRYING: dict[str, Any] = {} if VERSION == (0, 9) else {"max_retries": 2}
 # openai 3 has left httpx for a fork of it.
-HTTPX = "httpx2" if VERSION >= (0, 10) else "httpx"
+HTTPX = "httpx2" if int(version("openai").split(".")[0]) >= 3 else "httpx"
 
 
 def needs(*version: int) -> Any:
