@@ -25,6 +25,8 @@ def show_case(screen: Screen, case: Case, broken: Trial, fixed: Trial) -> None:
     screen.field("Code", case.file)
     header = ("", "the client got", "the provider got", "autogen-otel recorded")
     screen.table(header, [_summary(broken), _summary(fixed)], (7, 38, 30, 38))
+    if broken.rounds > 1:
+        screen.field("Note", f"The broken way got away with it at first: this is round {broken.rounds}.")
     exhibits = exhibits_of(broken)
     rows = [(_seen(exhibit), "\n".join(exhibit.recorded)) for exhibit in exhibits[:_EXHIBITS]]
     screen.table(("the application saw", "autogen-otel recorded of the same request"), _apart(rows), (44, 74))

@@ -23,12 +23,21 @@ _ROUNDS = 3
 
 
 class Trial(NamedTuple):
-    """What came of one way to serve the questions of a case."""
+    """What came of one way to serve the questions of a case.
+
+    Attributes:
+        way: `broken` or `fixed`.
+        answers: What the client got.
+        received: What the provider got.
+        recorded: What autogen-otel recorded.
+        rounds: How often all questions were asked until it showed; the rest is of the last round.
+    """
 
     way: str
     answers: list[Answer]
     received: tuple[Received, ...]
     recorded: Recorded
+    rounds: int = 1
 
     @property
     def verdicts(self) -> Counter[Verdict]:
@@ -48,7 +57,7 @@ def run_broken(case: Case, log: Path, replies: Replies) -> Trial:
         trial = _run(case, "broken", number * case.requests + 1, log, replies)
         if trial.wrong:
             break
-    return trial
+    return trial._replace(rounds=number + 1)
 
 
 def run_fixed(case: Case, log: Path, replies: Replies) -> Trial:

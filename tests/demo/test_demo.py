@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from autogen_otel.demo import app, cases
+from autogen_otel.demo import app, cases, trial
 from autogen_otel.demo.cases import NAMES, load
 from autogen_otel.demo.places import short
-from autogen_otel.demo.recorded import Recorded
+from autogen_otel.demo.recorded import Recorded, Replies
 from autogen_otel.demo.report import problems_of
 from autogen_otel.demo.screen import WIDTH, Plain
 from autogen_otel.demo.trial import Trial
@@ -34,7 +34,7 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no f
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Run a Python program that knows nothing of OpenTelemetry's variables but those given: `run(*arguments, **more)`."""
+    """Run a Python program that knows of OpenTelemetry's variables only those given: `run(*arguments, **more)`."""
     certifi = pytest.importorskip("certifi")
     # Of all certificates one is enough: clients load them for nothing here, and the demo makes a hundred clients.
     start, end, _ = Path(certifi.where()).read_text().partition("-----END CERTIFICATE-----\n")
@@ -236,6 +236,14 @@ def trial_of(tmp_path, way, *texts):
 def test_finds_problems(tmp_path, broken, fixed, problems):
     """A broken way without a fault, a fault without an explanation, and a fixed way with a fault are problems."""
     assert problems_of(trial_of(tmp_path, "broken", broken), trial_of(tmp_path, "fixed", fixed)) == problems
+
+
+@pytest.mark.parametrize(("lucky", "rounds"), [(0, 1), (2, 3), (9, 3)])
+def test_tells_how_often_it_tried(monkeypatch, tmp_path, lucky, rounds):
+    """A broken way that gets away with it is asked again, three times at most, and the rounds are counted."""
+    texts = iter([*["[rq:me]"] * lucky, "[rq:you]"])
+    monkeypatch.setattr(trial, "_run", lambda *_: trial_of(tmp_path, "broken", next(texts)))
+    assert trial.run_broken(load("tool_exception"), tmp_path / "log", Replies()).rounds == rounds
 
 
 def test_fails_by_a_problem(monkeypatch, tmp_path, capsys):
