@@ -53,6 +53,22 @@ class Guard:
             self._report(function, error)
             return FAILED
 
+    def call_each(
+        self, hooks: tuple[tuple[Any, Callable[..., None]], ...], facts: tuple[Any, ...], failed: Callable[[Any], None]
+    ) -> None:
+        """Call each hook with the facts, each guarded by itself; `failed(owner)` for one that raised.
+
+        One frame for all of them: this runs twice for each call of the host.
+        """
+        for owner, hook in hooks:
+            try:
+                hook(*facts)
+            except Exception as error:
+                if self.strict:
+                    raise
+                self._report(hook, error)
+                failed(owner)
+
     def _report(self, function: Callable[..., Any], error: Exception) -> None:
         """Log a failure once for each place and type, so that a broken hot path does not flood the log."""
         place = getattr(function, "__qualname__", None) or type(function).__qualname__

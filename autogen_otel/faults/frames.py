@@ -50,7 +50,7 @@ def _frame_at(code: CodeType, line: int) -> Frame | None:
 
 
 def source_line(file: str, line: int) -> str:
-    """Return the text of a source line, redacted; empty where there is none. The first look at a file reads the disk."""
+    """Return the text of a source line, redacted; empty where there is none."""
     return redact(linecache.getline(file, line).strip(), MAX_SOURCE)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from autogen_otel.core.guard import FAILED, guard
+from autogen_otel.core.guard import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,9 +79,7 @@ class Listeners:
 
     def tell(self, hooks: tuple[tuple[Listener, Callable[..., None]], ...], *facts: Any) -> None:
         """Call each of the hooks with the facts; guard each by itself."""
-        for listener, hook in hooks:
-            if guard.call(hook, *facts) is FAILED:
-                self.fuse(listener)
+        guard.call_each(hooks, facts, self.fuse)
 
     def fuse(self, listener: Listener) -> None:
         """Remove a listener that raised and say so once."""

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from autogen_otel.core.facts import Fault, FaultKind, Finished, Kind, Operation, Outcome, Settled
 from autogen_otel.core.forks import process
+from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import next_operation_id, random_hex, serials
 from autogen_otel.faults.capture import capture
 from autogen_otel.faults.capture import report as report_fault
@@ -91,7 +92,7 @@ def open_operation(
     opened = OpenOperation(fact, parent)
     if parent is None:
         _requests[fact.id] = opened
-    listeners.tell(listeners.started, fact)
+    guard.call_each(listeners.started, (fact,), listeners.fuse)
     return opened
 
 
@@ -134,13 +135,16 @@ class OpenOperation:
         self.fault: Fault | None = None
         self.unrecovered: Fault | None = None
         self.closed = False
-        self._tokens: list[tuple[Any, Any]] | None = None
+        # The innermost ambient first, each with the rest behind it.
+        self._tokens: tuple[Any, Any, Any] | None = None
 
     def enter(self) -> None:
         """Be the current operation for the code that runs next in this context."""
         _current.set(self)
-        fact = self.fact
-        self._tokens = [(ambient, ambient.enter(fact)) for ambient in listeners.ambients]
+        tokens: tuple[Any, Any, Any] | None = None
+        for ambient in listeners.ambients:
+            tokens = (ambient, ambient.enter(self.fact), tokens)
+        self._tokens = tokens
 
     def leave(self) -> None:
         """Be current no longer.
@@ -151,7 +155,8 @@ class OpenOperation:
         if _current.get() is self:
             _current.set(self.parent)
         tokens, self._tokens = self._tokens, None
-        for ambient, token in tokens or ():
+        while tokens is not None:
+            ambient, token, tokens = tokens
             ambient.leave(token)
 
     def catch(self, error: BaseException) -> None:
@@ -172,7 +177,8 @@ class OpenOperation:
         """End it after the host's call returned. Faults that came up to here were answered: they are masked."""
         if self.closed:
             return
-        self._settle_all(None)
+        if self.escaped or self.fault is not None:
+            self._settle_all(None)
         # The application caught what AutoGen raised and no later chat went well: the request has failed.
         fault = self.fault or self.unrecovered
         if fault is not None:
@@ -234,9 +240,10 @@ class OpenOperation:
 
     def _end(self, outcome: Outcome, error_type: str | None, message: str | None, fault: Fault | None) -> None:
         self.closed = True
-        _requests.pop(self.fact.id, None)
+        if self.parent is None:
+            _requests.pop(self.fact.id, None)
         end = Finished(self.fact, time.time_ns(), outcome, error_type, message, fault, self.attributes)
-        listeners.tell(listeners.finished, end)
+        guard.call_each(listeners.finished, (end,), listeners.fuse)
 
 
 def _is_cancellation(error: BaseException) -> bool:

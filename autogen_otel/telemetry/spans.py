@@ -156,8 +156,11 @@ class Enricher(SpanProcessor):
 
     def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ARG002
         """Add the attributes, unless the span is ours and has them."""
+        # Most spans here are ours and have them.
+        if span.instrumentation_scope.name == SCOPE or not self._on:
+            return
         operation = current_operation()
-        if operation is None or not self._on or span.instrumentation_scope.name == SCOPE:
+        if operation is None:
             return
         guard.call(span.set_attributes, _belonging(operation.fact))
 
