@@ -7,7 +7,7 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 # The extras of the package and what the demo runs on.
-DEMO := -e '.[cli,otlp]' 'autogen==0.14.1' 'openai>=2,<4'
+DEMO := -e '.[demo]'
 
 .PHONY: demo test venv lint backends integration bench clean
 .DEFAULT_GOAL := demo

@@ -70,9 +70,19 @@ class Instrumentation:
         for listener in self._listeners:
             guard.call(listener.close)
 
-    def flush(self) -> None:
-        """Send what is queued now, as far as it goes through our own providers."""
-        self.providers.flush()
+    def flush(self, seconds: float = 2.0) -> bool:
+        """Send what is queued now, as far as it goes through our own providers.
+
+        Args:
+            seconds: How long to wait. The SDK's own flush ignores a timeout.
+
+        Returns:
+            Whether everything was sent, or kept in the local store, in that time.
+        """
+        sending = threading.Thread(target=guard.call, args=(self.providers.flush,), daemon=True)
+        sending.start()
+        sending.join(seconds)
+        return not sending.is_alive()
 
     def status(self) -> list[tuple[Patch, Status]]:
         """Return each patch with what became of it."""

@@ -61,7 +61,7 @@ def _print(lines: list[figures.Figure]) -> None:
 def main() -> None:
     """Run the benchmark; with `--check` a missed goal is exit code 1."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="half a minute instead of two, and less exact")
+    parser.add_argument("--quick", action="store_true", help="half a minute instead of three, and less exact")
     parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
     options = parser.parse_args()
     lines = _measure(Effort(1, 12, 20_000) if options.quick else Effort(3, 25, 100_000))

@@ -2,8 +2,8 @@
 
     JAEGER_UI_ASSETS=<a build of jaeger-ui> python scripts/picture.py
 
-It starts the Jaeger that `make backends` built, runs the demo's case of a tool that raises against it, and takes a picture of
-the first request whose tool failed. A Jaeger built from its Go module has no web page of its own, hence the variable;
+It starts the Jaeger that `make backends` built, runs the demo's case of a tool that raises against it, and takes a
+picture of the first request whose tool failed. A Jaeger built from its Go module has no web page of its own, hence the variable;
 Chromium must be on PATH. Exit status: 0 done, 1 the demo or the browser failed.
 """
 
@@ -18,8 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from integration.backends import Jaeger
-from integration.server import binary
+from integration.backends import Jaeger  # noqa: E402
+from integration.server import binary  # noqa: E402
 
 SERVICE = "policies"
 

@@ -63,7 +63,7 @@ class Guard:
         for owner, hook in hooks:
             try:
                 hook(*facts)
-            except Exception as error:
+            except Exception as error:  # noqa: PERF203 - each by itself is the point
                 if self.strict:
                     raise
                 self._report(hook, error)

@@ -88,7 +88,7 @@ class Providers:
 
     def flush(self) -> None:
         """Send what is queued in our own providers."""
-        for provider in self._own.values():
+        for provider in list(self._own.values()):
             provider.force_flush()
 
     def shutdown(self) -> None:

@@ -234,6 +234,25 @@ def test_endpoint_that_does_not_answer_holds_the_exit_for_two_seconds_at_most(tm
     assert (done.returncode, float(done.stdout) < 2.5, "Traceback" in done.stderr) == (0, True, False)
 
 
+def test_flush_does_not_wait_for_an_endpoint_that_does_not_answer(tmp_path):
+    """`flush(seconds)` comes back in time and says that not everything was sent."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        done = run(
+            """
+            import time, autogen_otel
+            active = autogen_otel.instrument()
+            with autogen_otel.request("req-1"):
+                pass
+            started = time.monotonic()
+            print(active.flush(0.3), time.monotonic() - started < 1)
+            """,
+            tmp_path,
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}",
+        )
+
+    assert (done.returncode, done.stdout.split()) == (0, ["False", "True"])
+
+
 def test_endpoint_that_is_not_there_gets_one_warning(tmp_path):
     """A refused connection is told in one line, and what could not be sent is in the store."""
     done = run(TIMED, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
