@@ -3,8 +3,8 @@
     JAEGER_UI_ASSETS=<a build of jaeger-ui> python scripts/picture.py
 
 It starts the Jaeger that `make backends` built, runs the demo's case of a tool that raises against it, and takes a
-picture of the first request whose tool failed. A Jaeger built from its Go module has no web page of its own, hence the variable;
-Chromium must be on PATH. Exit status: 0 done, 1 the demo or the browser failed.
+picture of the first request whose tool failed. A Jaeger built from its Go module has no web page of its own, hence
+the variable; Chromium must be on PATH. Exit status: 0 done, 1 the demo or the browser failed.
 """
 
 from __future__ import annotations
