@@ -56,12 +56,6 @@ def _open_chats(_: Any, args: Args, kwargs: Kwargs) -> OpenOperation | None:  # 
 # Replies
 
 
-def _open_reply(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
-    return open_operation(
-        Kind.AGENT, agent.name, agent=agent.name, attributes={names.AGENT_INSTANCE: _agents.of(agent)}
-    )
-
-
 def _open_speaker(group: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
     opened = open_operation(Kind.SPEAKER, Kind.SPEAKER.value)
     opened.signal = _is_over
@@ -125,9 +119,10 @@ def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
     executors = CodeExecutors(patches)
     patches.on_undo(tools.restore)
 
-    def open_reply(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
+    def open_reply(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
         executors.weave(getattr(agent, "_code_executor", None))
-        return _open_reply(agent, args, kwargs)
+        name = agent.name
+        return open_operation(Kind.AGENT, name, agent=name, attributes={names.AGENT_INSTANCE: _agents.of(agent)})
 
     def open_tool(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
         opened = _open_tool(agent, args, kwargs)

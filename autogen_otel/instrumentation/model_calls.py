@@ -60,22 +60,26 @@ def request_attributes(client: Any, params: Mapping[str, Any]) -> dict[str, Any]
 
 def response_attributes(response: Any) -> dict[str, Any]:
     """Return what an answer in OpenAI's shape tells: model, ID, tokens, finish reasons, provider's request ID."""
+    attributes: dict[str, Any] = {}
     usage = getattr(response, "usage", None)
+    for thing, key, name in (
+        (response, "model", names.RESPONSE_MODEL),
+        (response, "id", names.RESPONSE_ID),
+        (response, "_request_id", names.PROVIDER_REQUEST_ID),
+        (usage, "prompt_tokens", names.INPUT_TOKENS),
+        (usage, "completion_tokens", names.OUTPUT_TOKENS),
+        # The Responses API has other names for the tokens.
+        (usage, "input_tokens", names.INPUT_TOKENS),
+        (usage, "output_tokens", names.OUTPUT_TOKENS),
+    ):
+        if name in attributes:
+            continue
+        value = getattr(thing, key, None)
+        if isinstance(value, (str, int)):
+            attributes[name] = value
     choices = getattr(response, "choices", None)
-    found = {
-        names.RESPONSE_MODEL: getattr(response, "model", None),
-        names.RESPONSE_ID: getattr(response, "id", None),
-        names.INPUT_TOKENS: _first(usage, "prompt_tokens", "input_tokens"),
-        names.OUTPUT_TOKENS: _first(usage, "completion_tokens", "output_tokens"),
-        names.PROVIDER_REQUEST_ID: getattr(response, "_request_id", None),
-    }
-    attributes = {name: value for name, value in found.items() if isinstance(value, (str, int))}
     if isinstance(choices, list):
         reasons = [reason for choice in choices if isinstance(reason := getattr(choice, "finish_reason", None), str)]
         if reasons:
-            attributes[names.FINISH_REASONS] = reasons  # type: ignore[assignment]
+            attributes[names.FINISH_REASONS] = reasons
     return attributes
-
-
-def _first(thing: Any, *keys: str) -> Any:
-    return next((value for key in keys if (value := getattr(thing, key, None)) is not None), None)

@@ -10,7 +10,6 @@ from autogen_otel.patching.patch import Switch, wrap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autogen_otel.operations.operation import OpenOperation
     from autogen_otel.operations.shapes import Closing, Opening
 
 
@@ -23,9 +22,6 @@ def operation(opening: Opening, closing: Closing | None = None) -> Callable[[Any
     """
 
     def make(function: Any, switch: Switch) -> Any:
-        def open_if_on(instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpenOperation | None:
-            return opening(instance, args, kwargs) if switch.on else None
-
-        return around(function, open_if_on, closing)
+        return around(function, opening, closing, switch)
 
     return wrap(make)

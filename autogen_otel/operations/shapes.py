@@ -24,9 +24,22 @@ Opening: TypeAlias = "Callable[[Any, tuple[Any, ...], dict[str, Any]], OpenOpera
 Closing: TypeAlias = "Callable[[OpenOperation, Any], None]"
 
 
-def around(wrapped: Callable[..., Any], opening: Opening, closing: Closing | None = None) -> Any:
-    """Return a wrapper, as wrapt wants it, that runs an operation around each call of `wrapped`."""
-    return functools.partial(_driver_for(wrapped), opening, closing)
+class Always:
+    """A switch that is never turned off."""
+
+    on = True
+
+
+def around(wrapped: Callable[..., Any], opening: Opening, closing: Closing | None = None, switch: Any = Always) -> Any:
+    """Return a wrapper, as wrapt wants it, that runs an operation around each call of `wrapped`.
+
+    Args:
+        wrapped: The host's function; its shape decides how it is driven.
+        opening: Opens the operation.
+        closing: Looks at the result before the operation ends.
+        switch: While its `on` is false, the call goes through as if there were no wrapper.
+    """
+    return functools.partial(_driver_for(wrapped), switch, opening, closing)
 
 
 def _driver_for(wrapped: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,6 +85,7 @@ def _break_off(operation: OpenOperation, error: BaseException) -> None:
 
 
 def _call(
+    switch: Any,
     opening: Opening,
     closing: Closing | None,
     wrapped: Callable[..., Any],
@@ -79,7 +93,7 @@ def _call(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    operation = guard.call(_start, opening, instance, args, kwargs)
+    operation = guard.call(_start, opening, instance, args, kwargs) if switch.on else None
     if not operation:
         return wrapped(*args, **kwargs)
     try:
@@ -92,6 +106,7 @@ def _call(
 
 
 async def _call_coroutine(
+    switch: Any,
     opening: Opening,
     closing: Closing | None,
     wrapped: Callable[..., Coroutine[Any, Any, Any]],
@@ -99,7 +114,7 @@ async def _call_coroutine(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    operation = guard.call(_start, opening, instance, args, kwargs)
+    operation = guard.call(_start, opening, instance, args, kwargs) if switch.on else None
     if not operation:
         return await wrapped(*args, **kwargs)
     try:
@@ -112,6 +127,7 @@ async def _call_coroutine(
 
 
 def _call_generator(
+    switch: Any,
     opening: Opening,
     closing: Closing | None,
     wrapped: Callable[..., Generator[Any, Any, Any]],
@@ -119,7 +135,8 @@ def _call_generator(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Generator[Any, Any, Any]:
-    return _drive(opening, closing, wrapped(*args, **kwargs), instance, args, kwargs)
+    generator = wrapped(*args, **kwargs)
+    return _drive(opening, closing, generator, instance, args, kwargs) if switch.on else generator
 
 
 def _drive(
@@ -159,6 +176,7 @@ def _drive(
 
 
 def _call_async_generator(
+    switch: Any,
     opening: Opening,
     closing: Closing | None,
     wrapped: Callable[..., AsyncGenerator[Any, Any]],
@@ -166,7 +184,8 @@ def _call_async_generator(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> AsyncGenerator[Any, Any]:
-    return _drive_async(opening, closing, wrapped(*args, **kwargs), instance, args, kwargs)
+    generator = wrapped(*args, **kwargs)
+    return _drive_async(opening, closing, generator, instance, args, kwargs) if switch.on else generator
 
 
 async def _drive_async(

@@ -180,16 +180,21 @@ def _belonging(operation: Operation) -> dict[str, str]:
 
 def attributes_of(operation: Operation) -> dict[str, Any]:
     """Return the attributes that each span of ours has from its start."""
-    attributes: dict[str, Any] = _belonging(operation)
-    attributes[names.PROCESS_PID] = operation.pid
-    attributes[names.THREAD_NAME] = operation.thread
+    attributes: dict[str, Any] = {
+        names.REQUEST_ID: operation.request_id,
+        names.PROCESS_PID: operation.pid,
+        names.THREAD_NAME: operation.thread,
+        names.REQUESTS_IN_FLIGHT: operation.in_flight,
+        **operation.attributes,
+    }
     if operation.kind in _GEN_AI:
         attributes[names.OPERATION_NAME] = operation.kind.value
-    attributes[names.REQUESTS_IN_FLIGHT] = operation.in_flight
+    if operation.agent_name is not None:
+        attributes[names.AGENT_NAME] = operation.agent_name
+    if operation.tool_name is not None:
+        attributes[names.TOOL_NAME] = operation.tool_name
     if operation.loop is not None:
         attributes[names.EVENT_LOOP_ID] = operation.loop
-    if operation.attributes:
-        attributes.update(operation.attributes)
     return attributes
 
 
