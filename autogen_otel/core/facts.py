@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +21,10 @@ class Kind(str, Enum):
     CODE = "execute_code"
     INPUT = "await_input"
     SPEAKER = "select_speaker"
+
+
+# `Kind.value` is a Python function call; a look-up is not, and this is done several times for each call of the host.
+VALUES: Final = {kind: kind.value for kind in Kind}
 
 
 class Outcome(str, Enum):

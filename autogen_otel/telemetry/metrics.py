@@ -45,15 +45,18 @@ class Metrics(Listener):
     def finished(self, end: Finished) -> None:
         """Record how long an operation took, and the tokens of a model call."""
         operation = end.operation
+        kind = operation.kind
         if self._meter is None or operation.parent_id is None:
             self._follow()
-        histogram = self._durations.get(operation.kind)
-        if histogram is None or names.CACHE_HIT in operation.attributes or not self._traced_here(operation):
+        histogram = self._durations.get(kind)
+        if histogram is None:
+            return
+        if kind is Kind.MODEL and (names.CACHE_HIT in operation.attributes or not self._traced_here(operation)):
             return
         labels = self._labels.of(operation, end.error_type if end.outcome is not Outcome.OK else None)
         with fork_gate:
             histogram.record((end.ended_ns - operation.started_ns) / 1e9, labels)
-            if operation.kind is Kind.MODEL:
+            if kind is Kind.MODEL:
                 self._count_tokens(end, labels)
 
     def settled(self, fact: Settled) -> None:

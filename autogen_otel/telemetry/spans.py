@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
 from autogen_otel.core import names
-from autogen_otel.core.facts import Kind, Outcome
+from autogen_otel.core.facts import VALUES, Kind, Outcome
 from autogen_otel.core.guard import guard
 from autogen_otel.operations.listeners import Listener
 from autogen_otel.operations.operation import current_operation
@@ -68,7 +68,7 @@ class Spans(Listener):
         elif kind is Kind.MODEL and self._traced_elsewhere(operation):
             return
         self._open[operation.id] = tracer.start_span(
-            f"{kind.value} {operation.name}" if operation.name != kind.value else operation.name,
+            _name_of(operation),
             kind=SpanKind.CLIENT if kind is Kind.MODEL else SpanKind.INTERNAL,
             attributes=attributes_of(operation),
             start_time=operation.started_ns,
@@ -169,6 +169,11 @@ class Enricher(SpanProcessor):
         self._on = False
 
 
+def _name_of(operation: Operation) -> str:
+    kind = VALUES[operation.kind]
+    return f"{kind} {operation.name}" if operation.name != kind else kind
+
+
 def _belonging(operation: Operation) -> dict[str, str]:
     attributes = {names.REQUEST_ID: operation.request_id}
     if operation.agent_name is not None:
@@ -188,7 +193,7 @@ def attributes_of(operation: Operation) -> dict[str, Any]:
         **operation.attributes,
     }
     if operation.kind in _GEN_AI:
-        attributes[names.OPERATION_NAME] = operation.kind.value
+        attributes[names.OPERATION_NAME] = VALUES[operation.kind]
     if operation.agent_name is not None:
         attributes[names.AGENT_NAME] = operation.agent_name
     if operation.tool_name is not None:
