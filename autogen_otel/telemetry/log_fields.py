@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
 from autogen_otel.core import names
+from autogen_otel.core.forks import process
 from autogen_otel.core.guard import guard
 from autogen_otel.faults.chain import chain_of, qualified_type
 from autogen_otel.operations.operation import current_operation
@@ -36,7 +38,7 @@ def _add(event: MutableMapping[str, Any]) -> None:
 
 
 def context_fields() -> dict[str, Any]:
-    """Return what the current context says: request, agent, tool, trace and span."""
+    """Return what the current context says: request, agent, tool, process, thread, trace and span."""
     fields: dict[str, Any] = {}
     operation = current_operation()
     if operation is not None:
@@ -46,6 +48,8 @@ def context_fields() -> dict[str, Any]:
             fields[names.LOG_AGENT_NAME] = fact.agent_name
         if fact.tool_name is not None:
             fields[names.LOG_TOOL_NAME] = fact.tool_name
+        fields[names.LOG_PID] = process.pid
+        fields[names.LOG_THREAD] = threading.current_thread().name
     fields.update(trace_fields(trace.get_current_span().get_span_context()))
     return fields
 

@@ -172,7 +172,7 @@ def test_application_with_structlog_keeps_its_chain(tmp_path):
         tmp_path,
     )
 
-    begins = [line.split(" trace_id=")[0] for line in out.splitlines()]
+    begins = [line.split(" pid=")[0] for line in out.splitlines()]
     assert (begins[1], begins[0].startswith('event="request started" request_id=req-1'), lines) == (
         "event=mine request_id=req-1",
         True,
