@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -206,3 +207,11 @@ def test_store_that_is_not_there_yet_is_not_made(tmp_path: Path):
         [f"the local store {tmp_path / 'a' / 'b'}: 0.0 MiB, can be written"],
         [],
     )
+
+
+@pytest.mark.skipif(find_spec("autogen") is not None, reason="an AutoGen is installed")
+def test_missing_autogen_is_told(tmp_path):
+    """Without any AutoGen doctor says so, and nothing else is wrong."""
+    code, findings = doctor(AUTOGEN_OTEL_STORE=str(tmp_path))
+
+    assert (code, texts(findings, "problem")) == (1, ["no AutoGen is installed"])
