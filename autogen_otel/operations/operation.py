@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from autogen_otel.core.facts import Fault, FaultKind, Finished, Kind, Operation, Outcome, Settled
 from autogen_otel.core.forks import process
-from autogen_otel.core.guard import guard
+from autogen_otel.core.guard import FAILED, guard
 from autogen_otel.core.ids import next_operation_id, random_hex, serials
 from autogen_otel.faults.capture import capture
 from autogen_otel.faults.capture import report as report_fault
@@ -143,7 +143,11 @@ class OpenOperation:
         _current.set(self)
         tokens: tuple[Any, Any, Any] | None = None
         for ambient in listeners.ambients:
-            tokens = (ambient, ambient.enter(self.fact), tokens)
+            token = guard.call(ambient.enter, self.fact)
+            if token is FAILED:
+                listeners.fuse(ambient)
+            else:
+                tokens = (ambient, token, tokens)
         self._tokens = tokens
 
     def leave(self) -> None:
@@ -157,7 +161,8 @@ class OpenOperation:
         tokens, self._tokens = self._tokens, None
         while tokens is not None:
             ambient, token, tokens = tokens
-            ambient.leave(token)
+            if guard.call(ambient.leave, token) is FAILED:
+                listeners.fuse(ambient)
 
     def catch(self, error: BaseException) -> None:
         """Record an exception here and now that AutoGen is about to turn into text."""

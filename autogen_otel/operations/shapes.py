@@ -62,15 +62,20 @@ def _start(opening: Opening, instance: Any, args: tuple[Any, ...], kwargs: dict[
 
 def _stop(operation: OpenOperation, closing: Closing | None, result: Any) -> None:
     # Still current while its end is told: exemplars of metrics and fields of log lines then point to its span.
-    if closing is not None:
-        guard.call(closing, operation, result)
-    operation.finish()
-    operation.leave()
+    # Whatever goes wrong in telling it, the next request must not find this one current.
+    try:
+        if closing is not None:
+            guard.call(closing, operation, result)
+        operation.finish()
+    finally:
+        operation.leave()
 
 
 def _break(operation: OpenOperation, error: BaseException) -> None:
-    operation.fail(error)
-    operation.leave()
+    try:
+        operation.fail(error)
+    finally:
+        operation.leave()
 
 
 def _stop_after(operation: OpenOperation, closing: Closing | None, result: Any) -> None:

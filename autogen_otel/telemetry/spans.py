@@ -186,7 +186,7 @@ def _belonging(operation: Operation) -> dict[str, str]:
 def attributes_of(operation: Operation) -> dict[str, Any]:
     """Return the attributes that each span of ours has from its start."""
     attributes: dict[str, Any] = {
-        names.REQUEST_ID: operation.request_id,
+        **_belonging(operation),
         names.PROCESS_PID: operation.pid,
         names.THREAD_NAME: operation.thread,
         names.REQUESTS_IN_FLIGHT: operation.in_flight,
@@ -194,10 +194,6 @@ def attributes_of(operation: Operation) -> dict[str, Any]:
     }
     if operation.kind in _GEN_AI:
         attributes[names.OPERATION_NAME] = VALUES[operation.kind]
-    if operation.agent_name is not None:
-        attributes[names.AGENT_NAME] = operation.agent_name
-    if operation.tool_name is not None:
-        attributes[names.TOOL_NAME] = operation.tool_name
     if operation.loop is not None:
         attributes[names.EVENT_LOOP_ID] = operation.loop
     return attributes

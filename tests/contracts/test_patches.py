@@ -310,6 +310,47 @@ def test_bug_of_ours_reaches_neither_host_nor_its_operation(shape, module, patch
     )
 
 
+class BrokenAmbient(Listener):
+    """A listener that cannot become current, or cannot stop being so."""
+
+    def __init__(self, hook: str) -> None:
+        self._hook = hook
+
+    def enter(self, operation: Any) -> Any:
+        if self._hook == "enter":
+            raise ZeroDivisionError
+
+    def leave(self, token: Any) -> None:
+        if self._hook == "leave":
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("hook", ["enter", "leave"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bug_in_an_ambient_leaves_nothing_current(shape, hook, module, patches, facts):
+    """An ambient that raises is removed; the call is told as ever, and no operation stays current after it."""
+    guard.strict = False
+    broken = BrokenAmbient(hook)
+    listeners.add(broken)
+    result = use(module.Host(), shape, 1)
+    removed = broken not in listeners.ambients
+    listeners.remove(broken)
+
+    assert (result, [end.outcome for end in facts.ends], current_operation(), removed) == (1, [Outcome.OK], None, True)
+
+
+@pytest.mark.parametrize("shape", ["function", "generator"])
+def test_bug_in_telling_a_failure_leaves_nothing_current(shape, module, patches, monkeypatch):
+    """The host's exception comes out and no operation stays current, though recording it fails."""
+    guard.strict = False
+    monkeypatch.setattr("autogen_otel.operations.operation.capture", lambda *_: 1 / 0)
+
+    with pytest.raises(Boom):
+        use(module.Host(), shape, 1, error=Boom("b"))
+
+    assert current_operation() is None
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_bug_in_an_adapter_does_not_reach_the_host(shape, module, caplog):
     """An opening that raises leaves the host's call alone."""
