@@ -64,5 +64,5 @@ $(VENV)/.demo: pyproject.toml $(BIN)/.installer
 	$(call install,$(DEMO))
 
 $(VENV)/.dev: pyproject.toml $(BIN)/.installer
-	$(call install,$(DEMO) --group test --group lint)
+	$(call install,$(DEMO) --group agentchat --group test --group lint)
 	@touch $(VENV)/.demo

@@ -1,4 +1,4 @@
-"""The matrix: Python versions, AutoGen lines, the oldest OpenTelemetry, no AutoGen at all, and the built wheel."""
+"""The matrix: Python versions, each AutoGen line alone and all together, the oldest OpenTelemetry, none, the wheel."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ LINES = {
     "autogen-0.9": ["autogen==0.9", "openai==1.99.9"],
     "pyautogen-0.9": ["pyautogen==0.9", "openai==1.99.9"],
     "pyautogen-0.2": ["pyautogen==0.2.35", "openai>=1.58,<2"],
+    "pyautogen-0.10": ["pyautogen==0.10.0", "openai>=2,<3", *nox.project.dependency_groups(PROJECT, "agentchat")],
+    "ag2-1.2": ["ag2[openai]==1.2.1"],
+    "ag2-1.0": ["ag2[openai]==1.0.0"],
 }
-CURRENT = ["autogen==0.14.1", "openai>=3,<4"]
-HOST = ["tests/classic", "tests/contracts"]
+# All three lines in one process. The extras `openai` of autogen and ag2 contradict each other, therefore without.
+TOGETHER = ["autogen==0.14.1", "ag2==1.2.1", "openai>=3.27,<4", *nox.project.dependency_groups(PROJECT, "agentchat")]
+HOST = ["tests/classic", "tests/agentchat", "tests/ag2v1", "tests/contracts"]
 EVERYTHING_BUT_SERVERS = ["tests", "--ignore=tests/integration"]
 
 
@@ -45,7 +49,7 @@ def lines(session: nox.Session, line: str) -> None:
 @nox.session(python=[python for python in PYTHONS if python != MAIN])
 def pythons(session: nox.Session) -> None:
     """Test everything on each Python but the one on which `make test` runs."""
-    install(session, *CURRENT)
+    install(session, *TOGETHER)
     pytest(session, *EVERYTHING_BUT_SERVERS)
 
 
@@ -79,7 +83,7 @@ def wheel(session: nox.Session) -> None:
     away.mkdir()
     session.run("uv", "build", "--quiet", "--wheel", "--out-dir", str(away), external=True)
     (built,) = away.glob("*.whl")
-    session.install(f"{built}[cli,otlp]", *nox.project.dependency_groups(PROJECT, "test"), *CURRENT)
+    session.install(f"{built}[cli,otlp]", *nox.project.dependency_groups(PROJECT, "test"), *TOGETHER)
     shutil.copytree("tests", away / "tests", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy("pyproject.toml", away)
     session.chdir(away)

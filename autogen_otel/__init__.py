@@ -6,6 +6,7 @@ from autogen_otel.faults.marks import original_exception
 from autogen_otel.instrument import Instrumentation, instrument, uninstrument
 from autogen_otel.operations.carry import carry
 from autogen_otel.operations.request import current_request_id, request
+from autogen_otel.operations.watch import watch
 from autogen_otel.telemetry.log_fields import add_request_fields
 from autogen_otel.telemetry.log_setup import configure_logging
 
@@ -21,4 +22,5 @@ __all__ = [
     "original_exception",
     "request",
     "uninstrument",
+    "watch",
 ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import atexit
 import threading
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from autogen_otel.core.guard import guard
 from autogen_otel.core.settings import Settings
+from autogen_otel.detection import detection_for
 from autogen_otel.instrumentation import ADAPTERS
 from autogen_otel.instrumentation import httpx as httpx_attempts
 from autogen_otel.instrumentation.llm_tracers import traced_elsewhere
@@ -21,6 +23,7 @@ from autogen_otel.telemetry.providers import Providers
 from autogen_otel.telemetry.spans import Spans
 
 if TYPE_CHECKING:
+    from autogen_otel.core.settings import OnShared
     from autogen_otel.patching.patch import Patch, Status
 
 _lock = threading.Lock()
@@ -50,6 +53,7 @@ class Instrumentation:
             spans,
             Metrics(self.providers.meter, spans.has),
             logs_at(self.settings.log_level)(self.providers.logger, spans),
+            detection_for(self.settings.on_shared, spans.keep),
         ]
         for listener in self._listeners:
             listeners.add(listener)
@@ -92,7 +96,7 @@ class Instrumentation:
         self._patches.apply(adapter.patches(self._patches, self.settings.capture_content))
 
 
-def instrument(settings: Settings | None = None) -> Instrumentation:
+def instrument(settings: Settings | None = None, *, on_shared: OnShared | None = None) -> Instrumentation:
     """Record every request of AutoGen: request ID, agent, tool and the original exception, on spans and log lines.
 
     Call it once, at the start of the program, before or after agents are made. Calling it again changes nothing. What
@@ -100,6 +104,8 @@ def instrument(settings: Settings | None = None) -> Instrumentation:
 
     Args:
         settings: Instead of those that the environment asks for.
+        on_shared: Instead of what the settings say: `log`, `warn`, or `raise` to stop a model call that would mix two
+            live requests. That is the one case in which autogen-otel raises into the program.
 
     Returns:
         What was set up; `uninstrument()` takes it back.
@@ -107,7 +113,8 @@ def instrument(settings: Settings | None = None) -> Instrumentation:
     global _active  # noqa: PLW0603 - a process is instrumented or it is not
     with _lock:
         if _active is None:
-            _active = Instrumentation(settings or Settings.from_env())
+            settings = settings or Settings.from_env()
+            _active = Instrumentation(settings if on_shared is None else replace(settings, on_shared=on_shared))
             if not _active.settings.disabled:
                 _active.start()
         return _active

@@ -15,7 +15,7 @@ from autogen_otel.operations.operation import open_operation
 from benchmarks.clock import microseconds
 
 if TYPE_CHECKING:
-    from benchmarks.host import Host
+    from benchmarks.hosts.classic import Host
 
 
 def compare(host: Host, times: int) -> dict[str, list[float]]:

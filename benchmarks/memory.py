@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from benchmarks.host import Host
+    from benchmarks.hosts.classic import Host
 
 _OURS: Final = "autogen_otel"
 CALLS_PER_REQUEST: Final = 10

@@ -18,17 +18,18 @@ Rounds: TypeAlias = "list[dict[Variant, float]]"
 _WARM_UP = 3
 
 
-def templates() -> list[dict[str, Any]]:
+def templates(line: str) -> list[dict[str, Any]]:
     """Return what everything on opens in one chat."""
-    with process(ON) as ours:
+    with process(line, ON) as ours:
         found: list[dict[str, Any]] = ours.ask("record", _WARM_UP)
         return found
 
 
-def take_turns(found: Sequence[dict[str, Any]], plan: Mapping[str, int], rounds: int) -> dict[str, Rounds]:
+def take_turns(line: str, found: Sequence[dict[str, Any]], plan: Mapping[str, int], rounds: int) -> dict[str, Rounds]:
     """Run batches of each variant in turn, in fresh processes, and return what each order took.
 
     Args:
+        line: The line of AutoGen.
         found: What the limit has to open.
         plan: How often each order is carried out in one batch.
         rounds: How many batches each variant gets.
@@ -38,7 +39,7 @@ def take_turns(found: Sequence[dict[str, Any]], plan: Mapping[str, int], rounds:
     """
     measured: dict[str, Rounds] = {}
     with ExitStack() as stack:
-        running = {variant: stack.enter_context(process(variant, found)) for variant in VARIANTS}
+        running = {variant: stack.enter_context(process(line, variant, found)) for variant in VARIANTS}
         for order, times in plan.items():
             for one in running.values():
                 one.ask(order, times * _WARM_UP)

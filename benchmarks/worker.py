@@ -13,7 +13,7 @@ from opentelemetry import trace
 import autogen_otel
 from benchmarks import capture, limit, memory, telemetry
 from benchmarks.clock import microseconds
-from benchmarks.host import Host
+from benchmarks.hosts import module_of
 from benchmarks.recording import Opened, recording
 
 if TYPE_CHECKING:
@@ -25,36 +25,41 @@ class Worker:
     """Carries out orders.
 
     Args:
+        line: The line of AutoGen.
         instrumentation: `none`, `ours` or `limit`.
         sampled: Whether the application's sampler takes every trace, or none.
         templates: What the limit has to open, as `record` of another worker has told.
     """
 
-    def __init__(self, instrumentation: str, *, sampled: bool, templates: list[dict[str, Any]]) -> None:
-        telemetry.set_up(sampled=sampled)
+    def __init__(self, line: str, instrumentation: str, *, sampled: bool, templates: list[dict[str, Any]]) -> None:
+        host = module_of(line)
+        if instrumentation != "none":
+            # Without it AutoGen's own spans cost nothing, where it has some.
+            telemetry.set_up(sampled=sampled)
         self._request: Callable[[], AbstractContextManager[Any]] = nullcontext
         if instrumentation == "ours":
             autogen_otel.instrument()
             self._request = autogen_otel.request
         elif instrumentation == "limit":
-            limit.instrument([Opened(**template) for template in templates])
+            host.silence()
+            limit.instrument(host.PLACES, [Opened(**template) for template in templates])
             self._request = lambda: trace.get_tracer("limit").start_as_current_span("request")
-        self._host = Host()
+        self._host = host.Host()
 
     def chat(self, times: int) -> float:
         """Return the microseconds of one chat; each is a request of its own."""
-        return microseconds(self._host.chat, times)
+        return microseconds(lambda: self._host.chat(times)) / times
 
     def tool(self, times: int) -> float:
         """Return the microseconds of one tool call, inside a request, as all of them are."""
         with self._request():
-            return microseconds(self._host.call_tool, times)
+            return microseconds(lambda: self._host.tool(times)) / times
 
     def record(self, times: int) -> list[dict[str, Any]]:
         """Return what one chat opens."""
         self.chat(times)
         with recording() as found:
-            self._host.chat()
+            self._host.chat(1)
         return [opened.as_json() for opened in found]
 
     def capture(self, times: int) -> dict[str, list[float]]:

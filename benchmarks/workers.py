@@ -45,7 +45,7 @@ VARIANTS: Final = (NONE, ON, LIMIT, OFF, LIMIT_OFF)
 class Process:
     """A worker process, pinned to the last core; only one of them works at a time."""
 
-    def __init__(self, variant: Variant, templates: Sequence[dict[str, Any]] = ()) -> None:
+    def __init__(self, line: str, variant: Variant, templates: Sequence[dict[str, Any]] = ()) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker"],
             stdin=subprocess.PIPE,
@@ -56,7 +56,12 @@ class Process:
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(self._process.pid, {max(os.sched_getaffinity(0))})
         self._write(
-            {"instrumentation": variant.instrumentation, "sampled": variant.sampled, "templates": list(templates)}
+            {
+                "line": line,
+                "instrumentation": variant.instrumentation,
+                "sampled": variant.sampled,
+                "templates": list(templates),
+            }
         )
 
     def ask(self, order: str, times: int) -> Any:
@@ -80,9 +85,9 @@ class Process:
 
 
 @contextmanager
-def process(variant: Variant, templates: Sequence[dict[str, Any]] = ()) -> Iterator[Process]:
+def process(line: str, variant: Variant, templates: Sequence[dict[str, Any]] = ()) -> Iterator[Process]:
     """Start a worker process and stop it at the end."""
-    started = Process(variant, templates)
+    started = Process(line, variant, templates)
     try:
         yield started
     finally:

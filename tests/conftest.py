@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ from autogen_otel.core.guard import guard
 from autogen_otel.operations.listeners import listeners
 from autogen_otel.operations.operation import current_operation
 from autogen_otel.telemetry.log_setup import json_formatter
+
+# What is not installed is not tested.
+_LINES = {"agentchat": "autogen_agentchat", "ag2v1": "ag2", "classic": "autogen"}
+collect_ignore = [folder for folder, module in _LINES.items() if find_spec(module) is None]
 
 # Tests run from a wheel too, where the folder of the tests is not a package.
 sys.path.insert(0, str(Path(__file__).parent))

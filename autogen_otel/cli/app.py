@@ -78,6 +78,45 @@ def requests(
     raise typer.Exit(command.requests(path, since, as_json=as_json, failed=failed, limit=limit))
 
 
+@app.command("diagnose")
+def diagnose(
+    path: Store = None,
+    since: Since = None,
+    as_json: AsJson = False,
+    request_id: Annotated[
+        str | None, typer.Option("--request", metavar="ID", help="Only requests with this ID.", show_default=False)
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page with everything in one file too.", show_default=False),
+    ] = None,
+    jaeger: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Ask this Jaeger, such as http://localhost:16686, for the traces of the last day, or since --since.",
+            show_default=False,
+        ),
+    ] = None,
+    service: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            envvar="OTEL_SERVICE_NAME",
+            help="Whose traces to ask Jaeger for; the only ones there are, if they are of one service.",
+            show_default=False,
+        ),
+    ] = "",
+) -> None:
+    """Say why requests failed or answered wrongly: the causes with the most requests first, and what to do."""
+    from autogen_otel.cli import diagnose as command
+
+    if jaeger is not None and path is not None:
+        raise typer.BadParameter("either PATH or --jaeger, not both")
+    source = command.Source(path, jaeger, service, since, request_id)
+    raise typer.Exit(command.diagnose(source, now_ns=time.time_ns(), as_json=as_json, html=html))
+
+
 @app.command("doctor")
 def doctor(
     as_json: AsJson = False,
@@ -92,12 +131,16 @@ def doctor(
 @app.command("demo")
 def demo(
     cases: Annotated[list[str] | None, typer.Argument(help="Which cases; all if none is named.")] = None,
+    line: Annotated[
+        list[str] | None,
+        typer.Option(help="classic, agentchat or ag2, repeatable; all that are installed if none is named."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="A folder for logs and spans.", show_default=False)] = None,
 ) -> None:
     """Break AutoGen in the field guide's ways on this machine, and fix it."""
     from autogen_otel.demo.app import main
 
-    raise typer.Exit(main(cases or None, out))
+    raise typer.Exit(main(cases or (), out, line or ()))
 
 
 def run() -> int:

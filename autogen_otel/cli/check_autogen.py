@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 
@@ -39,7 +39,9 @@ def autogen() -> Iterator[Finding]:
     names = dict.fromkeys([*DISTRIBUTIONS, *(name for adapter in ADAPTERS for name in adapter.distributions)])
     found = {name: known for name in names if (known := _version(name))}
     for name, known in found.items():
-        yield Finding("autogen", Level.OK, f"{name} {known}")
+        # `ag2` has brought the module `autogen` below 1, and brings `ag2` since.
+        modules = "".join(f", import {module}" for module in _modules_of(name))
+        yield Finding("autogen", Level.OK, f"{name} {known}{modules}")
     if not found:
         yield Finding("autogen", Level.PROBLEM, "no AutoGen is installed", f"pip install one of: {', '.join(names)}")
     for adapter in ADAPTERS:
@@ -63,11 +65,17 @@ def patches() -> Iterator[Finding]:
         yield _patch(patch, status)
 
 
-def _version(distribution: str) -> str:
+def _version(name: str) -> str:
     try:
-        return version(distribution)
+        return version(name)
     except PackageNotFoundError:
         return ""
+
+
+def _modules_of(name: str) -> list[str]:
+    """Return which of AutoGen's modules an installed distribution brings."""
+    packages = {file.parts[0] for file in distribution(name).files or ()}
+    return [adapter.module for adapter in ADAPTERS if adapter.module in packages]
 
 
 def _module(adapter: Adapter) -> Iterator[Finding]:

@@ -76,6 +76,21 @@ class Settled(NamedTuple):
     masked: bool
 
 
+class Used(NamedTuple):
+    """An operation began to use a conversation: it may read and write its messages until it ends."""
+
+    operation: Operation
+    conversation: str
+
+
+class Stalled(NamedTuple):
+    """Code of an operation kept the thread of an event loop for itself, so that nothing else on that loop went on."""
+
+    operation: Operation
+    started_ns: int
+    ended_ns: int
+
+
 class FaultKind(str, Enum):
     """What went wrong, as far as the place where it was caught can tell."""
 

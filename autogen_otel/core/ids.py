@@ -77,3 +77,7 @@ def serials() -> PerObject[int]:
     """Return a memory that gives each object a number of its own."""
     numbers = itertools.count(1)
     return PerObject(lambda _: next(numbers))
+
+
+# One numbering for the agents of all AutoGen lines, so that a number never stands for two of them.
+agent_serials: Final = serials()

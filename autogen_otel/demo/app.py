@@ -1,22 +1,22 @@
-"""The demo: every case broken and fixed, one `instrument()` for all, and a report of both sides."""
+"""The demo: every case broken and fixed on every line, one `instrument()` for all, and a report of both sides."""
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from autogen_otel.core.settings import Settings
-from autogen_otel.demo.cases import NAMES, load
+from autogen_otel.demo import cases, lines
 from autogen_otel.demo.exhibits import exhibits_of
 from autogen_otel.demo.farewell import show_places
-from autogen_otel.demo.recorded import Replies
-from autogen_otel.demo.report import problems_of, show_case
+from autogen_otel.demo.recorded import Witness
+from autogen_otel.demo.report import problems_of, show_case, show_outcomes
 from autogen_otel.demo.screen import Screen, screen
 from autogen_otel.demo.surroundings import prepare_environment, quiet, silent_endpoint
+from autogen_otel.demo.texts import enumerated
 from autogen_otel.demo.trial import run_broken, run_fixed
 from autogen_otel.instrument import instrument, uninstrument
 from autogen_otel.operations.listeners import listeners
@@ -25,17 +25,38 @@ from autogen_otel.telemetry.log_setup import configure_logging
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from autogen_otel.demo.cases import Case
+    from autogen_otel.demo.trial import Trial
+
 _UNUSABLE: Final = 2
 _STORE: Final = "store"
 _LOG: Final = "demo.log.jsonl"
+_INSTALL: Final = "pip install 'autogen-otel[demo]'"
 
 
-def main(cases: list[str] | None = None, out: Path | None = None) -> int:
+class Outcome(NamedTuple):
+    """What came of a case.
+
+    Attributes:
+        case: The case.
+        broken: Served in the way that fails; None where this system cannot show it.
+        fixed: Served in the other way; likewise.
+        problems: What is wrong with that.
+    """
+
+    case: Case
+    broken: Trial | None = None
+    fixed: Trial | None = None
+    problems: Sequence[str] = ()
+
+
+def main(names: Sequence[str] = (), out: Path | None = None, wanted: Sequence[str] = ()) -> int:
     """Run the demo. It sets up logging and telemetry for the whole process, as a program does.
 
     Args:
-        cases: Names out of `cases.NAMES`; all if not given.
+        names: Names out of `cases.NAMES`; all if none is given.
         out: The folder for the log file and the store, without an earlier run in it; a new temporary one if not given.
+        wanted: Names out of `lines.NAMES`; all that are installed if none is given.
 
     Returns:
         The exit status: 0; 1 when a broken case showed no fault, or none that the telemetry explains, or a fixed case
@@ -43,8 +64,10 @@ def main(cases: list[str] | None = None, out: Path | None = None) -> int:
     """
     here = screen(sys.stdout)
     prepare_environment()
-    names = cases or NAMES
-    obstacle = _obstacle(names, out)
+    names = names or cases.NAMES
+    installed = [line for line in lines.NAMES if not lines.missing(line)]
+    wanted = wanted or installed
+    obstacle = _obstacle(names, wanted, installed, out)
     if obstacle:
         here.verbatim(obstacle)
         return _UNUSABLE
@@ -53,16 +76,22 @@ def main(cases: list[str] | None = None, out: Path | None = None) -> int:
     here.verbatim(
         "Real AutoGen agents, real HTTP, a scripted model provider on this machine: each case broken, then fixed."
     )
-    return _run(here, names, folder / _STORE, folder / _LOG)
+    for line in wanted:
+        here.verbatim(f"  {line:<9}  {lines.title(line)}")
+    return _run(here, [cases.load(line, name) for line in wanted for name in names], folder / _STORE, folder / _LOG)
 
 
-def _obstacle(names: Sequence[str], out: Path | None) -> str | None:
+def _obstacle(names: Sequence[str], wanted: Sequence[str], installed: Sequence[str], out: Path | None) -> str | None:
     """Return why the demo cannot run, and what to do."""
-    unknown = [name for name in names if name not in NAMES]
-    if unknown:
-        return f"There is no case {', '.join(unknown)}; there are {', '.join(NAMES)}."
-    if importlib.util.find_spec("autogen") is None:
-        return "The demo needs classic AutoGen: pip install 'autogen-otel[demo]'"
+    for kind, given, known in (("case", names, cases.NAMES), ("line", wanted, lines.NAMES)):
+        unknown = [name for name in given if name not in known]
+        if unknown:
+            return f"There is no {kind} {', '.join(unknown)}; there are {', '.join(known)}."
+    if not installed:
+        return f"The demo needs an AutoGen: {_INSTALL}"
+    absent = [line for line in wanted if line not in installed]
+    if absent:
+        return f"{enumerated(absent)} cannot run without {enumerated(lines.missing(absent[0]), 9)}: {_INSTALL}"
     if out and (out / _LOG).exists():
         return f"There is an earlier run in {out}: choose another folder, for each run has the same request IDs."
     endpoint = silent_endpoint()
@@ -73,18 +102,23 @@ def _obstacle(names: Sequence[str], out: Path | None) -> str | None:
     return None
 
 
-def _run(here: Screen, names: Sequence[str], store: Path, log: Path) -> int:
+def _run(here: Screen, chosen: Sequence[Case], store: Path, log: Path) -> int:
     configure_logging(log)
-    replies = Replies()
+    witness = Witness()
     instrument(replace(Settings.from_env(), store=store, log_level="INFO", disabled=False))
-    listeners.add(replies)
+    listeners.add(witness)
     try:
-        results = [_run_case(here, name, log, replies) for name in names]
+        outcomes = [_run_case(here, case, log, witness) for case in chosen]
     finally:
-        listeners.remove(replies)
+        listeners.remove(witness)
         uninstrument()
-    shown = [request_id for request_id, _ in results if request_id]
-    problems = [problem for _, found in results for problem in found]
+    problems = [f"{one.case.line}, {one.case.name}: {problem}" for one in outcomes for problem in one.problems]
+    came_out = [(one.case, one.broken, one.fixed) for one in outcomes if one.broken and one.fixed]
+    if came_out:
+        show_outcomes(here, came_out)
+    shown = [
+        exhibits_of(one.broken)[0].answer.question.request_id for one in outcomes if one.broken and one.broken.wrong
+    ]
     if shown and not show_places(here, store, log, shown):
         problems.append("no spans were written")
     here.verbatim("")
@@ -93,18 +127,15 @@ def _run(here: Screen, names: Sequence[str], store: Path, log: Path) -> int:
     return 1 if problems else 0
 
 
-def _run_case(here: Screen, name: str, log: Path, replies: Replies) -> tuple[str | None, list[str]]:
-    """Run one case and show it; return the ID of a request that failed in it, and what is wrong with the outcome."""
-    case = load(name)
+def _run_case(here: Screen, case: Case, log: Path, witness: Witness) -> Outcome:
+    """Run one case and show it."""
     if not case.available:
-        here.heading(f"{case.name}: {case.title}")
+        here.heading(f"{case.line}, {case.name}: {case.title}")
         here.field("Skipped", "this system has no fork")
-        return None, []
-    with here.busy(f"{name}, broken"), quiet():
-        broken = run_broken(case, log, replies)
-    with here.busy(f"{name}, fixed"), quiet():
-        fixed = run_fixed(case, log, replies)
+        return Outcome(case)
+    with here.busy(f"{case.line}, {case.name}, broken"), quiet():
+        broken = run_broken(case, log, witness)
+    with here.busy(f"{case.line}, {case.name}, fixed"), quiet():
+        fixed = run_fixed(case, log, witness)
     show_case(here, case, broken, fixed)
-    exhibits = exhibits_of(broken)
-    problems = [f"{name}: {problem}" for problem in problems_of(broken, fixed)]
-    return exhibits[0].answer.question.request_id if exhibits else None, problems
+    return Outcome(case, broken, fixed, problems_of(broken, fixed))

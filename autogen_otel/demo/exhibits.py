@@ -51,10 +51,12 @@ def _exhibit(trial: Trial, verdict: Verdict, answers: list[Answer]) -> Exhibit:
 def explain(trial: Trial, answer: Answer) -> list[str]:
     """Return what was recorded that explains an answer; nothing when nothing does."""
     faults = trial.recorded.faults_of(answer.question.request_id)
-    beside = [*_shared_lines(trial, answer), *_mistaken_lines(trial, answer)]
+    cause = trial.recorded.causes.get(answer.question.request_id)
+    told = [shortened(f"cause {cause[0]}: {cause[1]}", 220)] if cause else []
+    beside = [*_foreign_lines(trial, answer), *_shared_lines(trial, answer), *_mistaken_lines(trial, answer)]
     if faults:
-        return [*_fault_lines(trial, faults[-1]), *beside]
-    return ["no exception: nothing was raised anywhere", *beside] if beside else []
+        return [*told, *_fault_lines(trial, faults[-1]), *beside]
+    return [*told, "no exception: nothing was raised anywhere", *beside] if told or beside else []
 
 
 def effect_of(trial: Trial, fault: RecordedFault) -> str:
@@ -84,8 +86,14 @@ def _fault_lines(trial: Trial, fault: RecordedFault) -> list[str]:
     return lines
 
 
+def _foreign_lines(trial: Trial, answer: Answer) -> list[str]:
+    """Tell whose messages the model has read in this request."""
+    others = trial.recorded.foreign(answer.question.request_id)
+    return [f"its model call read what was said in {enumerated(others)}"] if others else []
+
+
 def _shared_lines(trial: Trial, answer: Answer) -> list[str]:
-    """Tell of agent objects that worked for this and for other requests at the same time."""
+    """Tell of conversations that this and other requests used at the same time."""
     sharing = trial.recorded.sharing(answer.question.request_id)
     if not sharing:
         return []
@@ -93,8 +101,8 @@ def _shared_lines(trial: Trial, answer: Answer) -> list[str]:
     mine, other = next((pair for pair in sharing if pair[1].request_id in foreign), sharing[0])
     others = len({pair[1].request_id for pair in sharing})
     overlap = (min(mine.ended_ns, other.ended_ns) - max(mine.started_ns, other.started_ns)) / 1e6
-    who = f"agent {mine.agent} ({names.AGENT_INSTANCE} = {mine.instance})"
-    return [f"{who} replied to {others} more requests at the same time, for {overlap:.0f} ms to {other.request_id}"]
+    what = f"its conversation ({names.CONVERSATIONS} = {mine.conversation})"
+    return [f"{what} was used by {others} more requests at the same time, for {overlap:.0f} ms by {other.request_id}"]
 
 
 def mistaken(trial: Trial, answer: Answer) -> Received | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from autogen_otel.demo.places import short
 from autogen_otel.telemetry.exporters import TRACES, endpoint_of
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from autogen_otel.demo.screen import Screen
+
+_SHOWN: Final = 5
 
 
 def show_places(screen: Screen, store: Path, log: Path, request_ids: Sequence[str]) -> bool:
@@ -27,7 +29,8 @@ def show_places(screen: Screen, store: Path, log: Path, request_ids: Sequence[st
         screen.field("spans", f"sent to {endpoint}")
     screen.field("logs", str(log))
     if stored:
-        _commands(screen, "A request as a tree", [f"{_program()} show {one} {short(store)}" for one in request_ids])
+        trees = [f"{_program()} show {one} {short(store)}" for one in request_ids[:_SHOWN]]
+        _commands(screen, "A request as a tree", [*trees, f"{_program()} requests --failed {short(store)}    # others"])
     _commands(screen, "Its log lines", [f'grep \'"request_id": "{request_ids[0]}"\' {short(log)}'])
     if stored:
         jaeger = [

@@ -1,4 +1,4 @@
-"""What autogen-otel recorded, read back: faults from the log file on disk, who replied when from the facts."""
+"""What autogen-otel recorded, read back: faults from the log file on disk, who used and read what from the facts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autogen_otel.core import names
-from autogen_otel.core.facts import Kind
 from autogen_otel.operations.listeners import Listener
 
 if TYPE_CHECKING:
@@ -40,48 +39,59 @@ class RecordedFault(NamedTuple):
     fingerprint: str
 
 
-class Reply(NamedTuple):
-    """An agent's reply: which request, which object of which process, from when to when."""
+class Use(NamedTuple):
+    """A use of a conversation: by which request, which conversation of which process, from when to when."""
 
     request_id: str
-    agent: str
-    instance: int
+    conversation: str
     pid: int
     started_ns: int
     ended_ns: int
 
 
-class Replies(Listener):
-    """Hears which agent replied when. Of forked workers it hears nothing; the log file has what they did."""
+class Witness(Listener):
+    """Hears the facts. Of forked workers it hears nothing; the log file has what they did.
+
+    Attributes:
+        uses: Who used which conversation when.
+        foreign: Of a request, the other requests whose messages one of its prompts held.
+    """
 
     def __init__(self) -> None:
-        self.replies: list[Reply] = []
+        self.uses: list[Use] = []
+        self.foreign: dict[str, dict[str, None]] = {}
 
     def finished(self, end: Finished) -> None:
-        """Keep the replies of agents."""
+        """Keep what conversations were used, and whose messages a model has read."""
         operation = end.operation
-        instance = operation.attributes.get(names.AGENT_INSTANCE)
-        if operation.kind is Kind.AGENT and instance is not None:
-            agent = operation.agent_name or ""
+        read = operation.attributes.get(names.FOREIGN_REQUESTS) or end.attributes.get(names.FOREIGN_REQUESTS) or ()
+        if read:
+            self.foreign.setdefault(operation.request_id, {}).update(dict.fromkeys(read))
+        for conversation in end.attributes.get(names.CONVERSATIONS, ()):
             times = operation.started_ns, end.ended_ns
-            self.replies.append(Reply(operation.request_id, agent, instance, operation.pid, *times))
+            self.uses.append(Use(operation.request_id, conversation, operation.pid, *times))
 
 
 class Recorded:
     """What was recorded of some requests.
 
+    Attributes:
+        causes: Of a request that failed or answered wrongly, why, as a word and as a sentence.
+
     Args:
         log: The log file.
-        replies: The replies of all agents.
+        witness: What was heard of the facts.
         request_ids: The requests.
     """
 
-    def __init__(self, log: Path, replies: Iterable[Reply], request_ids: Iterable[str]) -> None:
+    def __init__(self, log: Path, witness: Witness, request_ids: Iterable[str]) -> None:
         wanted = frozenset(request_ids)
-        self.replies = [reply for reply in replies if reply.request_id in wanted]
+        self.uses = [use for use in witness.uses if use.request_id in wanted]
+        self._foreign = witness.foreign
         self.faults: list[RecordedFault] = []
         self.provider_ids: dict[str, list[str]] = {}
         self.finished: dict[str, str] = {}
+        self.causes: dict[str, tuple[str, str]] = {}
         for line in log.read_text(encoding="utf-8").splitlines():
             event = json.loads(line)
             if event.get(names.LOG_REQUEST_ID) in wanted:
@@ -91,15 +101,19 @@ class Recorded:
         """Return the faults of a request in the order of their telling."""
         return [fault for fault in self.faults if fault.request_id == request_id]
 
-    def sharing(self, request_id: str) -> list[tuple[Reply, Reply]]:
-        """Return pairs of replies of one agent object: a request's own, and another's that went on meanwhile."""
-        own = [reply for reply in self.replies if reply.request_id == request_id]
+    def foreign(self, request_id: str) -> list[str]:
+        """Return the other requests whose messages a prompt of this one held."""
+        return list(self._foreign.get(request_id, ()))
+
+    def sharing(self, request_id: str) -> list[tuple[Use, Use]]:
+        """Return pairs of uses of one conversation: a request's own, and another's that went on meanwhile."""
+        own = [use for use in self.uses if use.request_id == request_id]
         return [
             (mine, other)
             for mine in own
-            for other in self.replies
+            for other in self.uses
             if other.request_id != request_id
-            and (other.pid, other.instance) == (mine.pid, mine.instance)
+            and (other.pid, other.conversation) == (mine.pid, mine.conversation)
             and other.started_ns < mine.ended_ns
             and mine.started_ns < other.ended_ns
         ]
@@ -110,7 +124,9 @@ class Recorded:
             self.faults.append(_fault(event))
         elif event["event"] == "model call finished" and "provider_request_id" in event:
             self.provider_ids.setdefault(request_id, []).append(event["provider_request_id"])
-        elif event["event"] == "request finished":
+        elif event["event"] == names.CAUSE_EVENT:
+            self.causes[request_id] = event[names.LOG_CAUSE], event[names.LOG_SUMMARY]
+        elif event["event"] == names.REQUEST_FINISHED:
             self.finished[request_id] = event["outcome"]
 
 

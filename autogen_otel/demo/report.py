@@ -10,6 +10,8 @@ from autogen_otel.demo.texts import enumerated, shortened
 from autogen_otel.demo.verdict import Verdict, owners_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from autogen_otel.demo.cases import Case
     from autogen_otel.demo.exhibits import Exhibit
     from autogen_otel.demo.screen import Screen
@@ -20,7 +22,7 @@ _EXHIBITS: Final = 4
 
 def show_case(screen: Screen, case: Case, broken: Trial, fixed: Trial) -> None:
     """Show one case, broken and fixed."""
-    screen.heading(f"{case.name}: {case.title}")
+    screen.heading(f"{case.line}, {case.name}: {case.title}")
     screen.field("Symptom", case.symptom)
     screen.field("Code", case.file)
     header = ("", "the client got", "the provider got", "autogen-otel recorded")
@@ -35,6 +37,20 @@ def show_case(screen: Screen, case: Case, broken: Trial, fixed: Trial) -> None:
     screen.verbatim("")
     screen.field("Cause", case.cause)
     screen.field("Fix", case.fix, "green")
+
+
+def show_outcomes(screen: Screen, outcomes: Sequence[tuple[Case, Trial, Trial]]) -> None:
+    """Show what came of all cases, a row for each and a column for each line."""
+    cells = {(case.name, case.line): _outcome(broken, fixed) for case, broken, fixed in outcomes}
+    names, lines = (list(dict.fromkeys(keys)) for keys in zip(*cells, strict=True))
+    screen.heading("Wrong answers, broken and then fixed")
+    rows = [(name, *(cells.get((name, line), "") for line in lines)) for name in names]
+    screen.table(("", *lines), rows, (16, *(24 for _ in lines)))
+
+
+def _outcome(broken: Trial, fixed: Trial) -> str:
+    bad = "" if broken.wrong and not fixed.wrong else "!"
+    return f"{bad}{len(broken.wrong)} of {len(broken.answers)}, then {len(fixed.wrong)} of {len(fixed.answers)}"
 
 
 def problems_of(broken: Trial, fixed: Trial) -> list[str]:
@@ -71,11 +87,13 @@ def _recorded(trial: Trial) -> str:
     kinds = Counter((fault.type, effect_of(trial, fault)) for fault in trial.recorded.faults)
     faults = [f"{count:>2} × {type_.rpartition('.')[2]}, {effect}" for (type_, effect), count in kinds.most_common()]
     sharing = sum(bool(trial.recorded.sharing(answer.question.request_id)) for answer in trial.answers)
+    foreign = sum(bool(trial.recorded.foreign(answer.question.request_id)) for answer in trial.answers)
     strayed = sum(mistaken(trial, answer) is not None for answer in trial.answers)
     unexplained = sum(not explain(trial, answer) for answer in trial.wrong)
     lines = [
         *(faults or ["no fault"]),
-        *_counted(sharing, "requests shared an agent object"),
+        *_counted(sharing, "requests shared a conversation"),
+        *_counted(foreign, "requests read another's messages"),
         *_counted(strayed, "requests took another's response"),
         *_counted(unexplained, "wrong answers not explained by this"),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import logging
 import os
@@ -34,6 +35,8 @@ def quiet() -> Iterator[None]:
         with contextlib.redirect_stdout(_Nowhere()):
             yield
     finally:
+        # A coroutine that was never awaited is told of when it goes, and it may be part of a cycle.
+        gc.collect()
         logging.captureWarnings(capture=False)
 
 

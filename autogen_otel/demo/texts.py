@@ -15,7 +15,7 @@ def shortened(text: str, limit: int = 140) -> str:
 
 
 def enumerated(items: Sequence[str], limit: int = 2) -> str:
-    """Return `a, b and 3 others`."""
+    """Return `a, b and 3 more`."""
     if len(items) <= limit:
         return " and ".join(items)
-    return f"{', '.join(items[:limit])} and {len(items) - limit} others"
+    return f"{', '.join(items[:limit])} and {len(items) - limit} more"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from autogen_otel.demo.cases import Case
     from autogen_otel.demo.provider import Received
-    from autogen_otel.demo.recorded import Replies
+    from autogen_otel.demo.recorded import Witness
     from autogen_otel.demo.web import Answer
 
 # What is intermittent may fail to appear once.
@@ -51,31 +51,31 @@ class Trial(NamedTuple):
         return [answer for answer in self.answers if judge(answer) is not Verdict.RIGHT]
 
 
-def run_broken(case: Case, log: Path, replies: Replies) -> Trial:
+def run_broken(case: Case, log: Path, witness: Witness) -> Trial:
     """Serve in the broken way until it shows; a race may be won by chance, but hardly three times."""
     for number in range(_ROUNDS):
-        trial = _run(case, "broken", number * case.requests + 1, log, replies)
+        trial = _run(case, "broken", number * case.requests + 1, log, witness)
         if trial.wrong:
             break
     return trial._replace(rounds=number + 1)
 
 
-def run_fixed(case: Case, log: Path, replies: Replies) -> Trial:
+def run_fixed(case: Case, log: Path, witness: Witness) -> Trial:
     """Serve in the fixed way."""
-    return _run(case, "fixed", 1, log, replies)
+    return _run(case, "fixed", 1, log, witness)
 
 
-def _run(case: Case, way: str, first: int, log: Path, replies: Replies) -> Trial:
+def _run(case: Case, way: str, first: int, log: Path, witness: Witness) -> Trial:
     questions = [_question(case, way, number) for number in range(first, first + case.requests)]
     serve = case.broken if way == "broken" else case.fixed
     with Provider(case.script()) as provider:
-        model = {"model": "gpt-4o-mini", "api_key": "sk-demo", "base_url": provider.base_url, "price": [0, 0]}
+        model = {"model": "gpt-4o-mini", "api_key": "sk-demo", "base_url": provider.base_url}
         answers = serve(model, questions)
     request_ids = [question.request_id for question in questions]
-    return Trial(way, answers, provider.received, Recorded(log, replies.replies, request_ids))
+    return Trial(way, answers, provider.received, Recorded(log, witness, request_ids))
 
 
 def _question(case: Case, way: str, number: int) -> Question:
     user = f"user-{number:02}"
-    request_id = f"{case.name.replace('_', '-')}-{way}-{number:02}"
-    return Question(request_id, user, f"[rq:{user}] {case.prompt(number)}")
+    request_id = f"{case.line}-{case.name.replace('_', '-')}-{way}-{number:02}"
+    return Question(request_id, user, f"[rq:{user}] {case.prompt(number)}", case.expected(number))

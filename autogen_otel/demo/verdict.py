@@ -1,4 +1,4 @@
-"""What a client would say of an answer. The mark of the user who asked, and nothing from autogen-otel, decides."""
+"""What a client would say of an answer. What the client asked, and nothing from autogen-otel, decides."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def judge(answer: Answer) -> Verdict:
         return Verdict.FOREIGN
     if "Error:" in answer.text:
         return Verdict.ERROR_TEXT
-    return Verdict.RIGHT if owners_of(answer) else Verdict.BESIDE
+    answered = owners_of(answer) and answer.question.expected in answer.text
+    return Verdict.RIGHT if answered else Verdict.BESIDE
 
 
 def owners_of(answer: Answer) -> set[str]:

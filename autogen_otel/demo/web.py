@@ -23,11 +23,13 @@ class Question(NamedTuple):
         request_id: As from an `X-Request-ID` header.
         user: Who asks; a mark in the text, `[rq:user]`, tells from an answer for whom it was made.
         text: The text.
+        expected: What stands in a right answer.
     """
 
     request_id: str
     user: str
     text: str
+    expected: str = ""
 
 
 class Answer(NamedTuple):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pickle
 import signal
 import time
 from typing import TYPE_CHECKING, Final
 
-from autogen_otel.demo.web import Answer, Handler, Question, respond
+from autogen_otel.demo.web import Answer, AsyncHandler, Handler, Question, respond, respond_async
 from autogen_otel.instrument import instrument
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import NoReturn
+
+    # What a worker does with its share of the questions.
+    Work = Callable[[Sequence[Question]], list[Answer]]
 
 # A worker may wait for bytes that another one has taken. The client's timeout ends that; this is for the worst.
 _WORK_SECONDS: Final = 20
@@ -23,25 +27,42 @@ _START_SECONDS: Final = 0.04
 
 def in_workers(handle: Handler, questions: Sequence[Question], workers: int) -> list[Answer]:
     """Fork workers one after the other, give each its share of the questions, and return the answers in order."""
-    started = [_start(handle, questions[number::workers]) for number in range(workers)]
+
+    def work(share: Sequence[Question]) -> list[Answer]:
+        return [respond(handle, question) for question in share]
+
+    return _in_processes(work, questions, workers)
+
+
+def in_async_workers(handle: AsyncHandler, questions: Sequence[Question], workers: int) -> list[Answer]:
+    """Do the same with workers that have an event loop each."""
+
+    async def work(share: Sequence[Question]) -> list[Answer]:
+        return [await respond_async(handle, question) for question in share]
+
+    return _in_processes(lambda share: asyncio.run(work(share)), questions, workers)
+
+
+def _in_processes(work: Work, questions: Sequence[Question], workers: int) -> list[Answer]:
+    started = [_start(work, questions[number::workers]) for number in range(workers)]
     answers = {answer.question: answer for pid, pipe in started for answer in _collect(pid, pipe)}
     return [answers.get(question, Answer(question, 0, "")) for question in questions]
 
 
-def _start(handle: Handler, share: Sequence[Question]) -> tuple[int, int]:
+def _start(work: Work, share: Sequence[Question]) -> tuple[int, int]:
     receive, send = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _work(handle, share, send)
+        _work(work, share, send)
     os.close(send)
     time.sleep(_START_SECONDS)  # a server does not start them in the same instant
     return pid, receive
 
 
-def _work(handle: Handler, share: Sequence[Question], send: int) -> NoReturn:
+def _work(work: Work, share: Sequence[Question], send: int) -> NoReturn:
     try:
         signal.alarm(_WORK_SECONDS)
-        answers = [respond(handle, question) for question in share]
+        answers = work(share)
         with os.fdopen(send, "wb") as pipe:
             pickle.dump(answers, pipe)
         signal.alarm(_FLUSH_SECONDS)

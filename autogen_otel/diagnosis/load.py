@@ -10,7 +10,7 @@ import logging
 import os
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from autogen_otel.core.paths import STORE_FILE, stamp
 from autogen_otel.diagnosis.load_records import StoredEvent, StoredLog, StoredSpan, records_of
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["Problem", "StoreNotFound", "StoredEvent", "StoredLog", "StoredSpan", "load", "warn"]
+__all__ = ["MALFORMED", "Problem", "StoreNotFound", "StoredEvent", "StoredLog", "StoredSpan", "each", "load", "warn"]
+
+T = TypeVar("T")
 
 _logger = logging.getLogger("autogen_otel")
 
@@ -27,7 +29,7 @@ _logger = logging.getLogger("autogen_otel")
 _JSON: Final = "orjson" if importlib.util.find_spec("orjson") else "json"
 _parse: Final[Callable[[bytes], Any]] = importlib.import_module(_JSON).loads
 # What is wrong inside a line that is valid JSON. A number like 1e999 overflows, a hostile nesting recurses.
-_MALFORMED: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+MALFORMED: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 # A document over several lines: the second one is indented, which no line of JSON lines is.
 _PRETTY: Final = re.compile(rb"\s*[{\[][^\n]*\n[ \t]+\S")
 _SIGNALS: Final = frozenset({"resourceSpans", "resourceLogs", "resourceMetrics"})
@@ -66,8 +68,32 @@ def load(
         StoreNotFound: There is no such path, or no file in the folder; raised at once, not with the first record.
         OSError: The folder cannot be read.
     """
+    since = since_ns or 0
+    found = each(path, lambda document: list(records_of(document, since)), since_ns=since, on_problem=on_problem)
+    return itertools.chain.from_iterable(found)
+
+
+def each(
+    path: Path,
+    read: Callable[[dict[str, Any]], T],
+    *,
+    since_ns: int | None = None,
+    on_problem: Callable[[Problem], None] = warn,
+) -> Iterator[T]:
+    """Return what a function makes of each OTLP/JSON document that is stored at a path, older files first.
+
+    Args:
+        path: As for `load`.
+        read: Called with a document as the JSON says it; what it raises of `MALFORMED` is a problem of that line.
+        since_ns: Leave out files of the store that were not written to since, in nanoseconds since 1970.
+        on_problem: Told of each line that cannot be read; reading goes on behind it.
+
+    Raises:
+        StoreNotFound: There is no such path, or no file in the folder; raised at once, not with the first document.
+        OSError: The folder cannot be read.
+    """
     files = _files_at(path)
-    return (record for file in files for record in _read(file, since_ns or 0, on_problem))
+    return (made for file in files for made in _read(file, read, since_ns or 0, on_problem))
 
 
 def _files_at(path: Path) -> list[Path]:
@@ -86,19 +112,25 @@ def _holds_metrics(file: Path) -> bool:
     return own is not None and own["signal"] == "metrics"
 
 
-def _age(file: Path) -> tuple[str, str]:
-    """Return when a file was begun; of a file that is not the store's, when it was last written to."""
+def _age(file: Path) -> tuple[bool, str, str]:
+    """Return when a file was begun; of a file that is not the store's, when it was last written to.
+
+    Logs come behind spans: who knows a span already has no use for most of what log lines repeat of it.
+    """
     own = STORE_FILE.fullmatch(file.name)
-    return (own["stamp"] if own else stamp(file.stat().st_mtime_ns), file.name)
+    logs = own is not None and own["signal"] == "logs"
+    return (logs, own["stamp"] if own else stamp(file.stat().st_mtime_ns), file.name)
 
 
-def _read(file: Path, since_ns: int, on_problem: Callable[[Problem], None]) -> Iterator[StoredSpan | StoredLog]:
+def _read(
+    file: Path, read: Callable[[dict[str, Any]], T], since_ns: int, on_problem: Callable[[Problem], None]
+) -> Iterator[T]:
     for number, text in _documents(file, since_ns, on_problem):
-        found = _decode(text, since_ns)
-        if isinstance(found, str):
-            on_problem(Problem(file, number, found))
+        made = _decode(text, read)
+        if isinstance(made, str):
+            on_problem(Problem(file, number, made))
         else:
-            yield from found
+            yield from made
 
 
 def _documents(file: Path, since_ns: int, on_problem: Callable[[Problem], None]) -> Iterator[tuple[int, bytes]]:
@@ -124,14 +156,14 @@ def _documents(file: Path, since_ns: int, on_problem: Callable[[Problem], None])
         on_problem(Problem(file, 0, error.strerror or str(error)))
 
 
-def _decode(text: bytes, since_ns: int) -> list[StoredSpan | StoredLog] | str:
+def _decode(text: bytes, read: Callable[[dict[str, Any]], T]) -> list[T] | str:
     """Return what a document holds, all of it or, where something in it is malformed, only what is wrong."""
     # JSON makes no cycles, but so many objects that looking for some takes a third of a load.
     collecting = gc.isenabled()
     gc.disable()
     try:
-        return _records(_parse(text), since_ns)
-    except _MALFORMED as error:
+        return _made(_parse(text), read)
+    except MALFORMED as error:
         if not text.endswith(b"\n"):
             return f"it has no end, its writer was killed or is still writing ({error})"
         return f"{type(error).__name__}: {error}"
@@ -140,10 +172,10 @@ def _decode(text: bytes, since_ns: int) -> list[StoredSpan | StoredLog] | str:
             gc.enable()
 
 
-def _records(document: Any, since_ns: int) -> list[StoredSpan | StoredLog]:
+def _made(document: Any, read: Callable[[dict[str, Any]], T]) -> list[T]:
     if isinstance(document, list):
-        return [record for part in document for record in _records(part, since_ns)]
+        return [made for part in document for made in _made(part, read)]
     document = document.get("result", document)
     if document and _SIGNALS.isdisjoint(document):
         raise ValueError("no OTLP: it has neither resourceSpans nor resourceLogs")
-    return list(records_of(document, since_ns))
+    return [read(document)]

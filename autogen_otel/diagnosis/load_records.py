@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_NOTHING: Final[dict[str, Any]] = {}
+Json = dict[str, Any]
+NOTHING: Final[dict[str, Any]] = {}
 # Some writers give the names of enum values, though the OTLP specification asks for numbers.
 _NUMBERS: Final = {
     **{f"SPAN_KIND_{name}": n for n, name in enumerate(("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER"))},
@@ -81,40 +82,41 @@ def records_of(document: dict[str, Any], since_ns: int) -> Iterator[StoredSpan |
     Raises:
         ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError: It is no such document.
     """
-    for resource, scope, spans in _groups(document, "resourceSpans", "scopeSpans", "spans"):
+    for resource, scope, spans in groups_in(document, "resourceSpans", "scopeSpans", "spans"):
         for span in spans:
             end_ns = int(span.get("endTimeUnixNano") or 0)
             if end_ns >= since_ns:
                 yield _span(span, end_ns, resource, scope)
-    for resource, scope, logs in _groups(document, "resourceLogs", "scopeLogs", "logRecords"):
+    for resource, scope, logs in groups_in(document, "resourceLogs", "scopeLogs", "logRecords"):
         for log in logs:
             time_ns = int(log.get("timeUnixNano") or 0) or int(log.get("observedTimeUnixNano") or 0)
             if time_ns >= since_ns:
                 yield _log(log, time_ns, resource, scope)
 
 
-def _groups(document: Any, resources: str, scopes: str, items: str) -> Iterator[tuple[dict[str, Any], str, Any]]:
+def groups_in(document: Any, resources: str, scopes: str, items: str) -> Iterator[tuple[dict[str, Any], str, Any]]:
+    """Yield the items of a document that have resource and scope in common, behind the two; the names are OTLP's."""
     for part in document.get(resources) or ():
-        resource = _attributes((part.get("resource") or _NOTHING).get("attributes"))
+        resource = attributes_of((part.get("resource") or NOTHING).get("attributes"))
         for group in part.get(scopes) or ():
-            yield resource, (group.get("scope") or _NOTHING).get("name") or "", group.get(items) or ()
+            yield resource, (group.get("scope") or NOTHING).get("name") or "", group.get(items) or ()
 
 
 def _span(span: dict[str, Any], end_ns: int, resource: dict[str, Any], scope: str) -> StoredSpan:
     get = span.get
-    status = get("status") or _NOTHING
+    status = get("status") or NOTHING
     events = get("events")
     return StoredSpan(
         span["traceId"].lower(),
         span["spanId"].lower(),
         (get("parentSpanId") or "").lower(),
         get("name") or "",
-        _number(get("kind")),
+        number_of(get("kind")),
         int(get("startTimeUnixNano") or 0),
         end_ns,
-        _attributes(get("attributes")),
+        attributes_of(get("attributes")),
         tuple(map(_event, events)) if events else (),
-        _number(status.get("code")),
+        number_of(status.get("code")),
         status.get("message") or "",
         resource,
         scope,
@@ -123,7 +125,7 @@ def _span(span: dict[str, Any], end_ns: int, resource: dict[str, Any], scope: st
 
 def _event(event: dict[str, Any]) -> StoredEvent:
     time_ns = int(event.get("timeUnixNano") or 0)
-    return StoredEvent(event.get("name") or "", time_ns, _attributes(event.get("attributes")))
+    return StoredEvent(event.get("name") or "", time_ns, attributes_of(event.get("attributes")))
 
 
 def _log(log: dict[str, Any], time_ns: int, resource: dict[str, Any], scope: str) -> StoredLog:
@@ -131,10 +133,10 @@ def _log(log: dict[str, Any], time_ns: int, resource: dict[str, Any], scope: str
     return StoredLog(
         time_ns,
         get("severityText") or "",
-        _number(get("severityNumber")),
-        _value(get("body") or _NOTHING),
+        number_of(get("severityNumber")),
+        _value(get("body") or NOTHING),
         get("eventName") or "",
-        _attributes(get("attributes")),
+        attributes_of(get("attributes")),
         (get("traceId") or "").lower(),
         (get("spanId") or "").lower(),
         resource,
@@ -142,24 +144,26 @@ def _log(log: dict[str, Any], time_ns: int, resource: dict[str, Any], scope: str
     )
 
 
-def _number(value: Any) -> int:
+def number_of(value: Any) -> int:
     """Return the number of an enum value."""
     if value.__class__ is int:
         return value
     return _NUMBERS[value] if value in _NUMBERS else int(value or 0)
 
 
-def _attributes(pairs: Any) -> dict[str, Any]:
+def attributes_of(pairs: Any) -> dict[str, Any]:
     """Return a list of KeyValues as a dictionary.
 
-    This is the hottest place of a load, and most values are texts. The keys are the same few in all spans: as one
-    string each they take a third less memory.
+    This is the hottest place of a load, and most values are texts or whole numbers. The keys are the same few in all
+    spans: as one string each they take a third less memory.
     """
     if not pairs:
         return {}
     return {
         intern(pair["key"]): value["stringValue"]
-        if "stringValue" in (value := pair.get("value") or _NOTHING)
+        if "stringValue" in (value := pair.get("value") or NOTHING)
+        else int(number)
+        if (number := value.get("intValue")) is not None
         else _value(value)
         for pair in pairs
     }
@@ -183,6 +187,6 @@ _HELD: Final[dict[str, Callable[[Any], Any]]] = {
     "intValue": int,
     "doubleValue": float,
     "bytesValue": base64.b64decode,
-    "arrayValue": lambda held: [_value(item or _NOTHING) for item in _values(held)],
-    "kvlistValue": lambda held: _attributes(_values(held)),
+    "arrayValue": lambda held: [_value(item or NOTHING) for item in _values(held)],
+    "kvlistValue": lambda held: attributes_of(_values(held)),
 }

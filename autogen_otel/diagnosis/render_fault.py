@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.text import Text
@@ -12,8 +11,8 @@ from autogen_otel.core.facts import FaultKind
 from autogen_otel.diagnosis.lines import field, heading, show
 from autogen_otel.diagnosis.render_tree import attempts
 from autogen_otel.diagnosis.story import Ending, reports_of
+from autogen_otel.diagnosis.suspects import PACKAGE, is_own_code
 from autogen_otel.diagnosis.words import count, lines, plain
-from autogen_otel.faults.frames import is_application
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from autogen_otel.diagnosis.story import Story
 
 _MESSAGE_LINES: Final = 12
-_PACKAGE: Final = re.compile(r".*[\\/](?:site|dist)-packages[\\/]")
-_STDLIB: Final = re.compile(r"[\\/]lib[\\/]python3\.\d+[\\/]|[\\/]Lib[\\/][^\\/]*$")
 _KINDS: Final = {
     FaultKind.UNKNOWN_TOOL: "the model called a tool that does not exist",
     FaultKind.BAD_ARGUMENTS: "the model's arguments did not fit the tool; the tool was not entered",
@@ -80,7 +77,7 @@ def render_others(console: Console, others: list[StoredFault]) -> None:
 def place(frame: Frame) -> str:
     """Return a line of code as `file:line in function`; of an installed package without the path to it."""
     # Code that a model wrote and an agent ran has no file.
-    file = f"{_PACKAGE.sub('', frame.file)}:" if frame.file else "line "
+    file = f"{PACKAGE.sub('', frame.file)}:" if frame.file else "line "
     return plain(f"{file}{frame.line} in {frame.function}")
 
 
@@ -100,7 +97,7 @@ def _place(console: Console, fault: StoredFault) -> None:
         field(console, "raised at", plain(fault.raised_at) or nowhere)
         return
     _frame(console, "raised at", frame)
-    own = next((one for one in reversed(fault.chain[0].frames) if _is_application(one)), None)
+    own = next((one for one in reversed(fault.chain[0].frames) if is_own_code(one)), None)
     if own is not None and own != frame:
         _frame(console, "your code", own)
 
@@ -109,11 +106,6 @@ def _frame(console: Console, label: str, frame: Frame) -> None:
     field(console, label, place(frame))
     if frame.source:
         field(console, "", f"    {plain(frame.source)}", "cyan")
-
-
-def _is_application(frame: Frame) -> bool:
-    """Tell the application's code from libraries, also where the telemetry comes from another machine."""
-    return is_application(frame.file) and not _PACKAGE.search(frame.file) and not _STDLIB.search(frame.file)
 
 
 def _names(fault: StoredFault) -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ def summary(story: Story) -> Json:
         "request_id": request.request_id,
         "outcome": story.ending.value,
         "masked_faults": len(story.masked),
-        "started_at": _iso(request.started_ns),
+        "started_at": iso(request.started_ns),
         "started_unix_nano": request.started_ns,
         "duration_ms": None if story.duration_ns is None else story.duration_ns / 10**6,
         "service": story.service,
@@ -72,7 +72,7 @@ def _fault(story: Story, fault: StoredFault) -> Json:
         "transient": fault.transient,
         "agent": fault.agent_name,
         "tool": fault.tool_name,
-        "raised_at": None if fault.frame is None else _frame(fault.frame),
+        "raised_at": None if fault.frame is None else frame_data(fault.frame),
         "fingerprint": fault.fingerprint,
         "fields": clean(fault.fields),
     }
@@ -97,12 +97,13 @@ def _exception(data: ExceptionData) -> Json:
         "message": data.message,
         "link": data.link,
         "notes": list(data.notes),
-        "frames": [_frame(frame) for frame in data.frames],
+        "frames": [frame_data(frame) for frame in data.frames],
         "members": [_exception(member) for member in data.members],
     }
 
 
-def _frame(frame: Frame) -> Json:
+def frame_data(frame: Frame) -> Json:
+    """Return a line of code."""
     return {"file": frame.file, "line": frame.line, "function": frame.function, "source": frame.source}
 
 
@@ -129,7 +130,7 @@ def _span(node: Node, started_ns: int) -> Json:
 
 def _log(log: StoredLog) -> Json:
     return {
-        "time": _iso(log.time_ns),
+        "time": iso(log.time_ns),
         "severity": log.severity_text,
         "event": clean(log.body),
         "span_id": log.span_id,
@@ -137,7 +138,8 @@ def _log(log: StoredLog) -> Json:
     }
 
 
-def _iso(ns: int) -> str | None:
+def iso(ns: int) -> str | None:
+    """Return a time in UTC as ISO 8601 has it; None for one that was not recorded."""
     found = moment(ns)
     return None if found is None else found.isoformat(timespec="microseconds").replace("+00:00", "Z")
 

@@ -66,5 +66,11 @@ def count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
+def share(part: int, whole: int) -> str:
+    """Return a share in percent, with one digit behind the point where that says more: `4.4 %`, `73 %`."""
+    percent = 100 * part / whole if whole else 0
+    return f"{percent:.1f} %" if 0 < percent < 10 else f"{percent:.0f} %"
+
+
 def _visible(character: str) -> str:
     return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from autogen_otel.instrumentation import classic
+from autogen_otel.instrumentation import ag2, agentchat, classic
 
 if TYPE_CHECKING:
     from autogen_otel.instrumentation.adapter import Adapter
 
-ADAPTERS: Final[tuple[Adapter, ...]] = (classic.ADAPTER,)
+ADAPTERS: Final[tuple[Adapter, ...]] = (classic.ADAPTER, agentchat.ADAPTER, ag2.ADAPTER)

@@ -23,6 +23,7 @@ class Adapter:
         versions: The versions it was tested with, for people.
         patches: Makes the table of patches; gets the `Patches` so that it can weave what it meets later, and undo it,
             and whether arguments, results and messages are to be recorded.
+        parts: What an application imports of a package that imports nothing by itself.
     """
 
     name: str
@@ -30,3 +31,4 @@ class Adapter:
     distributions: tuple[str, ...]
     versions: str
     patches: Callable[[Patches, bool], Iterable[Patch]]
+    parts: tuple[str, ...] = ()

@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import FaultKind, Kind
-from autogen_otel.core.ids import serials
 from autogen_otel.instrumentation.adapter import Adapter
 from autogen_otel.instrumentation.classic_background import BACKGROUND
-from autogen_otel.instrumentation.classic_code import CodeExecutors, close_legacy_code, open_code
+from autogen_otel.instrumentation.classic_code import close_legacy_code
+from autogen_otel.instrumentation.classic_conversations import CONVERSATIONS, agent_serials
 from autogen_otel.instrumentation.classic_models import ModelCalls, keep_bad_request
 from autogen_otel.instrumentation.classic_services import services
+from autogen_otel.instrumentation.code_runs import CodeExecutors, open_code
 from autogen_otel.instrumentation.content import content_of
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.instrumentation.tools import ObservedTools
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
+from autogen_otel.operations.provenance import forget_texts
 from autogen_otel.patching.patch import Patch, wrap
 
 if TYPE_CHECKING:
@@ -33,7 +35,6 @@ _CONVERSABLE: Final = "autogen.agentchat.conversable_agent"
 # How AutoGen tells the model of arguments that it could not read, and of a coroutine that it took for the result.
 _NO_JSON: Final = "The argument must be in JSON format."
 _COROUTINE: Final = re.compile(r"<coroutine object (\S+) at 0x")
-_agents: Final = serials()
 
 
 # Chats
@@ -118,11 +119,12 @@ def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
     tools = ObservedTools(lambda agent: agent._function_map)
     executors = CodeExecutors(patches)
     patches.on_undo(tools.restore)
+    patches.on_undo(forget_texts)
 
     def open_reply(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
         executors.weave(getattr(agent, "_code_executor", None))
         name = agent.name
-        return open_operation(Kind.AGENT, name, agent=name, attributes={names.AGENT_INSTANCE: _agents.of(agent)})
+        return open_operation(Kind.AGENT, name, agent=name, attributes={names.AGENT_INSTANCE: agent_serials.of(agent)})
 
     def open_tool(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
         opened = _open_tool(agent, args, kwargs)
@@ -174,6 +176,7 @@ def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
             "turns a 400 into ValueError",
             optional=True,
         ),
+        *CONVERSATIONS,
         *BACKGROUND,
         *services(patches),
     )

@@ -1,57 +1,15 @@
-"""Code that a classic agent runs: a failure is a text there, never an exception."""
+"""Code that a classic agent runs without an executor object."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from autogen_otel.core import names
-from autogen_otel.core.facts import FaultKind, Kind
-from autogen_otel.instrumentation.code_results import exception_in
-from autogen_otel.instrumentation.operations import operation
-from autogen_otel.operations.operation import OpenOperation, open_operation
+from autogen_otel.instrumentation.code_runs import judge_code
 
 if TYPE_CHECKING:
-    from autogen_otel.patching.patches import Patches
-
-# As the executors say it, and as AutoGen says it when there is none.
-TIMED_OUT: Final = 124
-_TIMEOUT: Final = "\nTimeout"
-
-
-class CodeExecutors:
-    """Observes the class of each code executor when an agent that has one replies."""
-
-    def __init__(self, patches: Patches) -> None:
-        self._patches = patches
-
-    def weave(self, executor: Any) -> None:
-        """Observe the class of an executor; None is an agent without one."""
-        if executor is not None:
-            self._patches.weave_class(type(executor), "execute_code_blocks", _EXECUTE, "code run by an executor")
-
-
-def open_code(runner: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpenOperation:
-    """Open an operation named after the executor's class."""
-    blocks = args[0] if args else kwargs.get("code_blocks", ())
-    languages = sorted({str(getattr(block, "language", None) or block[0]) for block in blocks})
-    return open_operation(Kind.CODE, type(runner).__name__, attributes={names.CODE_LANGUAGES: languages})
-
-
-def _close(opened: OpenOperation, result: Any) -> None:
-    _judge(opened, result.exit_code, str(result.output))
+    from autogen_otel.operations.operation import OpenOperation
 
 
 def close_legacy_code(opened: OpenOperation, result: Any) -> None:
     """Judge the result of `ConversableAgent.execute_code_blocks`: a pair of exit code and output."""
-    _judge(opened, result[0], str(result[1]))
-
-
-def _judge(opened: OpenOperation, exit_code: int, output: str) -> None:
-    opened.attributes[names.CODE_EXIT_CODE] = exit_code
-    if exit_code != 0:
-        timed_out = exit_code == TIMED_OUT or output.rstrip().endswith(_TIMEOUT)
-        type_ = "timeout" if timed_out else "exit_code"
-        opened.report(FaultKind.CODE_FAILED, type_, f"exit code {exit_code}", exception_in(output))
-
-
-_EXECUTE: Final = operation(open_code, _close)
+    judge_code(opened, result[0], str(result[1]))

@@ -8,14 +8,17 @@ from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.instrumentation.classic_choice import Choice, current_choice
+from autogen_otel.instrumentation.clients import client_attributes
 from autogen_otel.instrumentation.content import input_messages, output_messages
+from autogen_otel.instrumentation.messages import foreign_attributes, texts_of
 from autogen_otel.instrumentation.model_calls import request_attributes, response_attributes
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
+from autogen_otel.operations.provenance import introduce
 from autogen_otel.patching.patch import Switch, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from autogen_otel.patching.patches import Patches
 
@@ -60,16 +63,28 @@ def _open(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpenOpe
         return None
     params = args[0] if args else kwargs["params"]
     choice = current_choice()
+    attributes = request_attributes(client, params) if choice is None else choice.attributes_of(client, params)
+    attributes.update(client_attributes(client, getattr(getattr(client, "_oai_client", None), "_client", None)))
+    attributes.update(foreign_attributes(_input_of(client, params)))
     if choice is None:
-        attributes = request_attributes(client, params)
         return open_operation(Kind.MODEL, attributes[names.REQUEST_MODEL], attributes=attributes)
     choice.called()
-    attributes = choice.attributes_of(client, params)
     return open_operation(Kind.MODEL, attributes[names.REQUEST_MODEL], agent=choice.agent, attributes=attributes)
+
+
+def _input_of(client: Any, params: dict[str, Any]) -> Iterator[str]:
+    """Yield the texts that the model gets, and the ID of the answer at which the provider is to go on."""
+    for message in params.get("messages", ()):
+        yield from texts_of(message)
+    # The clients of the Responses API keep it from call to call, whoever calls.
+    for kept in ("previous_response_id", "_previous_response_id"):
+        if isinstance(response_id := getattr(client, kept, None), str):
+            yield response_id
 
 
 def _close(opened: OpenOperation, response: Any) -> None:
     opened.attributes.update(response_attributes(response))
+    introduce(getattr(response, "id", None))
     choice = current_choice()
     if choice is not None:
         choice.heard()

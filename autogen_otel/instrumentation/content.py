@@ -38,7 +38,12 @@ def output_messages(response: Any) -> dict[str, str]:
     """Return the answers of a response in OpenAI's shape, in the same form."""
     found: list[Any] = [getattr(choice, "message", None) for choice in getattr(response, "choices", None) or ()]
     dumped = [message.model_dump() for message in found if hasattr(message, "model_dump")]
-    return {names.OUTPUT_MESSAGES: content_of([_message("assistant", message) for message in dumped])}
+    return answers(dumped)
+
+
+def answers(messages: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return answers of a model, each as OpenAI's API writes a message, in the same form."""
+    return {names.OUTPUT_MESSAGES: content_of([_message("assistant", message) for message in messages])}
 
 
 def _message(role: str, message: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _PROVIDERS: Final = {
     "AzureOpenAI": "azure.ai.openai",
     "AsyncAzureOpenAI": "azure.ai.openai",
+    "AsyncOpenAI": "openai",
+    "AsyncAnthropic": "anthropic",
+    "AsyncAnthropicBedrock": "aws.bedrock",
+    "AzureAIChatCompletionClient": "azure.ai.inference",
+    "OllamaChatCompletionClient": "ollama",
     "AnthropicClient": "anthropic",
     "BedrockClient": "aws.bedrock",
     "CerebrasClient": "cerebras",
@@ -30,7 +35,8 @@ _PROVIDERS: Final = {
 
 def _provider_of(client: Any) -> dict[str, Any]:
     """Return provider and server of a client; asked once for each client."""
-    inner = getattr(client, "_oai_client", None)
+    # The first name is that of classic AutoGen's clients, the other that of ag2's.
+    inner = getattr(client, "_oai_client", None) or getattr(client, "_client", None)
     provider = _PROVIDERS.get(type(inner).__name__) or _PROVIDERS.get(type(client).__name__, type(client).__name__)
     found: dict[str, Any] = {names.PROVIDER_NAME: provider}
     url = getattr(inner, "base_url", None)

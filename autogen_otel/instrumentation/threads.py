@@ -7,6 +7,7 @@ up when they run; and it reaches nothing outside that module.
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -71,17 +72,31 @@ class _Threading(Proxy):
 class _Loop(Proxy):
     """An event loop whose executors carry the context."""
 
+    def __init__(self, loop: Any, watch: Callable[[BaseException], None] | None) -> None:
+        super().__init__(loop)
+        self._self_watch = watch
+
     def run_in_executor(self, executor: Any, function: Callable[..., Any], *args: Any) -> Any:
-        carried = guard.call(carry, function) or function
+        watched = functools.partial(_watched, self._self_watch, function) if self._self_watch else function
+        carried = guard.call(carry, watched) or function
         return self.__wrapped__.run_in_executor(executor, carried, *args)
+
+
+def _watched(watch: Callable[[BaseException], None], function: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return function(*args)
+    except BaseException as error:
+        guard.call(watch, error)
+        raise
 
 
 class _Asyncio(Proxy):
     """The module `asyncio` whose loops are such loops."""
 
-    def __init__(self, module: Any, switch: Switch) -> None:
+    def __init__(self, module: Any, switch: Switch, watch: Callable[[BaseException], None] | None = None) -> None:
         super().__init__(module)
         self._self_switch = switch
+        self._self_watch = watch
 
     def get_event_loop(self) -> Any:
         return self._loop(self.__wrapped__.get_event_loop())
@@ -90,10 +105,17 @@ class _Asyncio(Proxy):
         return self._loop(self.__wrapped__.get_running_loop())
 
     def _loop(self, loop: Any) -> Any:
-        return _Loop(loop) if self._self_switch.on else loop
+        return _Loop(loop, self._self_watch) if self._self_switch.on else loop
 
 
-def carrying(module: str, name: str, why: str, *, optional: bool = False) -> Patch:
+def carrying(
+    module: str,
+    name: str,
+    why: str,
+    *,
+    optional: bool = False,
+    watch: Callable[[BaseException], None] | None = None,
+) -> Patch:
     """Return the patch that makes `threading` or `asyncio`, as the host's module knows it, carry the context.
 
     Args:
@@ -101,6 +123,8 @@ def carrying(module: str, name: str, why: str, *, optional: bool = False) -> Pat
         name: `threading` or `asyncio`.
         why: What would be lost otherwise.
         optional: Whether some supported versions do not have it.
+        watch: Told, in an executor's thread, what a function has raised there: asyncio makes another exception of a
+            TimeoutError, without the traceback.
     """
-    proxy = {"threading": _Threading, "asyncio": _Asyncio}[name]
+    proxy = {"threading": _Threading, "asyncio": functools.partial(_Asyncio, watch=watch) if watch else _Asyncio}[name]
     return Patch(module, name, proxy, why, optional)

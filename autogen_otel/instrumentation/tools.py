@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from autogen_otel.core.facts import FaultKind, Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.operations.operation import OpenOperation, current_operation
+from autogen_otel.operations.stalls import Steps, tell_stall
 from autogen_otel.patching.patch import Switch
 from autogen_otel.patching.proxies import FunctionProxy
 
@@ -31,11 +34,16 @@ class ObservedTool(FunctionProxy):
             operation = current_operation()
             if operation is None or operation.fact.kind is not Kind.TOOL or not switch.on:
                 return wrapped(*args, **kwargs)
+            on_loop = operation.fact.loop is not None and asyncio._get_running_loop() is not None
+            started = time.perf_counter_ns() if on_loop else 0
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as error:
                 guard.call(_caught, operation, error, code)
                 raise
+            finally:
+                if on_loop:
+                    guard.call(tell_stall, operation, time.perf_counter_ns() - started)
             # Coroutine functions, objects with an async __call__ and plain functions that return an awaitable alike.
             if hasattr(type(result), "__await__"):
                 return _watch(result, operation, code)
@@ -80,7 +88,7 @@ class ObservedTools:
 
 async def _watch(awaitable: Awaitable[Any], operation: OpenOperation, code: CodeType | None) -> Any:
     try:
-        return await awaitable
+        return await Steps(awaitable, operation)
     except BaseException as error:
         guard.call(_caught, operation, error, code)
         raise

@@ -10,7 +10,8 @@ from autogen_otel.core.guard import guard
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autogen_otel.core.facts import Fault, Finished, Operation, Settled
+    from autogen_otel.core.causes import Verdict
+    from autogen_otel.core.facts import Fault, Finished, Operation, Settled, Stalled, Used
 
 _log = logging.getLogger("autogen_otel")
 
@@ -29,6 +30,18 @@ class Listener:
 
     def settled(self, fact: Settled) -> None:
         """Hear whether AutoGen answered on after a fault, or the application saw an exception."""
+
+    def used(self, fact: Used) -> None:
+        """Hear that an operation began to use a conversation."""
+
+    def stalled(self, fact: Stalled) -> None:
+        """Hear that code of an operation has blocked its event loop."""
+
+    def concluded(self, operation: Operation, verdict: Verdict) -> None:
+        """Hear why a request failed or cannot be trusted, just before its own operation ends."""
+
+    def veto(self, operation: Operation) -> Exception | None:
+        """Return what to raise in place of the host's call, or a `Warning` to warn of it; None to let it through."""
 
     def enter(self, operation: Operation) -> Any:
         """Be current while a slice of the host's code runs; the answer is handed to `leave`."""
@@ -75,6 +88,10 @@ class Listeners:
         )
         self.faulted = tuple((one, one.faulted) for one in overriding("faulted"))
         self.settled = tuple((one, one.settled) for one in overriding("settled"))
+        self.used = tuple((one, one.used) for one in overriding("used"))
+        self.stalled = tuple((one, one.stalled) for one in overriding("stalled"))
+        self.concluded = tuple((one, one.concluded) for one in overriding("concluded"))
+        self.vetoes = overriding("veto")
         self.ambients = overriding("enter")
 
     def tell(self, hooks: tuple[tuple[Listener, Callable[..., None]], ...], *facts: Any) -> None:

@@ -9,7 +9,8 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakValueDictionary
 
-from autogen_otel.core.facts import Fault, FaultKind, Finished, Kind, Operation, Outcome, Settled
+from autogen_otel.core import names
+from autogen_otel.core.facts import Fault, FaultKind, Finished, Kind, Operation, Outcome, Settled, Stalled, Used
 from autogen_otel.core.forks import process
 from autogen_otel.core.guard import FAILED, guard
 from autogen_otel.core.ids import next_operation_id, random_hex, serials
@@ -32,13 +33,32 @@ _requests: Final[WeakValueDictionary[int, OpenOperation]] = WeakValueDictionary(
 _RESET_TOOL: Final = frozenset({Kind.REQUEST, Kind.WORKFLOW, Kind.AGENT})
 # Nobody's failure: the client went away, or a generator was closed.
 _CANCELLATIONS: Final = (asyncio.CancelledError, GeneratorExit)
+# A group chat has one for each member; a manager of thousands must not make a span of thousands.
+MAX_CONVERSATIONS: Final = 64
 # Set where AutoGen runs a coroutine on a loop of its own that nobody can cancel: a CancelledError is an error there.
 uncancellable: Final[ContextVar[bool]] = ContextVar("autogen_otel_uncancellable", default=False)
+# Set while an operation is opened whose span AutoGen itself makes, for the application has asked it to.
+spanless: Final[ContextVar[bool]] = ContextVar("autogen_otel_spanless", default=False)
 
 
 def current_operation() -> OpenOperation | None:
     """Return the innermost operation that is open in this context."""
     return _current.get()
+
+
+def leave_request() -> None:
+    """Work for nobody from here on in this context: a task that serves everyone outlives who started it."""
+    _current.set(None)
+
+
+def work_for(operation: OpenOperation) -> None:
+    """Work for an operation of another context from here on in this one; it is not entered."""
+    _current.set(operation)
+
+
+def loop_id(loop: asyncio.AbstractEventLoop) -> int:
+    """Return the number of an event loop, as it stands on the operations that run on it."""
+    return _loops.of(loop)
 
 
 def open_operation(
@@ -106,6 +126,9 @@ class OpenOperation:
         escaped: Faults that came up from below and are not settled: nobody knows yet whether AutoGen answers on.
         fault_kind: What an exception here means, as far as the adapter can tell beforehand.
         signal: Tells an exception by which the host only says something, such as that a group chat is over.
+        on_failure: Looks at an exception that ends this operation before anything is told of it.
+        unheard: What is raised or reported here reaches nobody, for the host then waits for ever: it is told at once, a
+            cancellation too.
         fault: The fault that was caught here though the host's call may return normally.
         unrecovered: Of a request: the fault with which its last chat ended, if the application caught that exception.
         closed: Whether it has ended.
@@ -120,8 +143,10 @@ class OpenOperation:
         "fact",
         "fault",
         "fault_kind",
+        "on_failure",
         "parent",
         "signal",
+        "unheard",
         "unrecovered",
     )
 
@@ -132,6 +157,8 @@ class OpenOperation:
         self.escaped: list[Fault] = []
         self.fault_kind = FaultKind.RAISED
         self.signal: Callable[[BaseException], bool] | None = None
+        self.on_failure: Callable[[OpenOperation, BaseException], None] | None = None
+        self.unheard = False
         self.fault: Fault | None = None
         self.unrecovered: Fault | None = None
         self.closed = False
@@ -174,6 +201,39 @@ class OpenOperation:
         if self.fault is None:
             self.fault = self._record(report_fault(self.fact, kind, type_, message, chain))
 
+    @property
+    def session(self) -> str | None:
+        """The session of the request that it works for, as far as the application has named one."""
+        operation: OpenOperation | None = self
+        while operation is not None:
+            if operation.fact.kind is Kind.REQUEST and names.SESSION_ID in operation.fact.attributes:
+                return str(operation.fact.attributes[names.SESSION_ID])
+            operation = operation.parent
+        return None
+
+    def use(self, conversation: str) -> None:
+        """Tell that from here to its end it uses a conversation; telling it twice is once.
+
+        Args:
+            conversation: A key that no other conversation of this process ever has.
+        """
+        keys = self.attributes.setdefault(names.CONVERSATIONS, [])
+        if conversation not in keys and len(keys) < MAX_CONVERSATIONS:
+            keys.append(conversation)
+            listeners.tell(listeners.used, Used(self.fact, conversation))
+
+    def stalled(self, started_ns: int, ended_ns: int) -> None:
+        """Tell that its code blocked the event loop; its span keeps the longest time, in milliseconds.
+
+        Args:
+            started_ns: When it began, in nanoseconds since the epoch.
+            ended_ns: When the loop went on.
+        """
+        blocked_ms = (ended_ns - started_ns) / 10**6
+        if blocked_ms > self.attributes.get(names.LOOP_BLOCKED, 0):
+            self.attributes.update({names.LOOP_BLOCKED: blocked_ms, names.LOOP_BLOCKED_AT: started_ns})
+        listeners.tell(listeners.stalled, Stalled(self.fact, started_ns, ended_ns))
+
     def answered(self) -> None:
         """Settle what failed below so far: the host went on and got an answer in another way."""
         self._settle_below(None)
@@ -183,7 +243,10 @@ class OpenOperation:
         if self.closed:
             return
         if self.escaped or self.fault is not None:
-            self._settle_all(None)
+            lost = self.fault if self.unheard else None
+            self._settle_all(lost)
+            if lost is not None:
+                self._pass_up(lost)
         # The application caught what AutoGen raised and no later chat went well: the request has failed.
         fault = self.fault or self.unrecovered
         if fault is not None:
@@ -197,10 +260,12 @@ class OpenOperation:
         """End it after the host's call raised. The caller re-raises."""
         if self.closed:
             return
+        if self.on_failure is not None:
+            guard.call(self.on_failure, self, error)
         if self.signal is not None and self.signal(error):
             self.finish()
             return
-        if _is_cancellation(error):
+        if _is_cancellation(error) and not self.unheard:
             self._settle_all(None)
             self._end(Outcome.CANCELLED, qualified_type(error), None, None)
             return
@@ -215,7 +280,7 @@ class OpenOperation:
 
     def _pass_up(self, fault: Fault) -> None:
         """Leave a fault to the operation above; above the outermost of AutoGen's stands the application."""
-        parent = self.parent
+        parent = None if self.unheard else self.parent
         if parent is not None and not parent.closed and parent.fact.kind is not Kind.REQUEST:
             parent.escaped.append(fault)
             return

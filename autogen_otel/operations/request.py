@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import wrapt
 
+from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import clean_request_id
@@ -34,10 +35,13 @@ class request:  # noqa: N801 - used like a function: `with request("req-42"):`
     Args:
         request_id: Any text; without one (or with an empty one) a random ID is made. It is treated as untrusted: cut at
             128 characters, unusual characters replaced by `_`.
+        session: The conversation of which the request is one turn, if your service has such: what an earlier turn said
+            may stand in a later one's prompt without being taken for another user's. Untrusted likewise.
     """
 
-    def __init__(self, request_id: object = None) -> None:
+    def __init__(self, request_id: object = None, *, session: object = None) -> None:
         self._request_id = request_id
+        self._session = None if session is None else clean_request_id(session)
         self._operations: list[OpenOperation | None] = []
 
     def __enter__(self) -> str:
@@ -68,6 +72,6 @@ class request:  # noqa: N801 - used like a function: `with request("req-42"):`
 
         return wrapt.FunctionWrapper(function, around(function, opening))  # type: ignore[return-value]
 
-    @staticmethod
-    def _open(request_id: str) -> OpenOperation:
-        return open_operation(Kind.REQUEST, "request", request_id=request_id)
+    def _open(self, request_id: str) -> OpenOperation:
+        attributes = None if self._session is None else {names.SESSION_ID: self._session}
+        return open_operation(Kind.REQUEST, "request", request_id=request_id, attributes=attributes)

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from autogen_otel.core.guard import guard
+from autogen_otel.core.guard import FAILED, guard
+from autogen_otel.operations.listeners import listeners
+from autogen_otel.operations.stalls import tell_stall
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 
     from autogen_otel.operations.operation import OpenOperation
 
@@ -30,16 +34,25 @@ class Always:
     on = True
 
 
-def around(wrapped: Callable[..., Any], opening: Opening, closing: Closing | None = None, switch: Any = Always) -> Any:
+def around(
+    wrapped: Callable[..., Any],
+    opening: Opening,
+    closing: Closing | None = None,
+    switch: Any = Always,
+    *,
+    stream: bool = False,
+) -> Any:
     """Return a wrapper, as wrapt wants it, that runs an operation around each call of `wrapped`.
 
     Args:
         wrapped: The host's function; its shape decides how it is driven.
         opening: Opens the operation.
-        closing: Looks at the result before the operation ends.
+        closing: Looks at the result before the operation ends; of an async generator, at the last item that it gave.
         switch: While its `on` is false, the call goes through as if there were no wrapper.
+        stream: It returns an async generator, though it need not be an async generator function itself.
     """
-    return functools.partial(_driver_for(wrapped), switch, opening, closing)
+    driver = _call_async_generator if stream else _driver_for(wrapped)
+    return functools.partial(driver, switch, opening, closing)
 
 
 def _driver_for(wrapped: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,6 +71,22 @@ def _start(opening: Opening, instance: Any, args: tuple[Any, ...], kwargs: dict[
     if operation is not None:
         operation.enter()
     return operation
+
+
+def _ask(operation: OpenOperation) -> None:
+    """Ask the listeners whether the host's call may be made.
+
+    The one place where we raise into the host: only what a listener returns, and only if the application has asked for
+    such a listener. A warning may become an exception as well, by the application's own filters.
+    """
+    for listener in listeners.vetoes:
+        refusal = guard.call(listener.veto, operation.fact)
+        if refusal is FAILED:
+            listeners.fuse(listener)
+        elif isinstance(refusal, Warning):
+            warnings.warn(refusal, stacklevel=3)
+        elif refusal:
+            raise refusal
 
 
 def _stop(operation: OpenOperation, closing: Closing | None, result: Any) -> None:
@@ -102,10 +131,16 @@ def _call(
     if not operation:
         return wrapped(*args, **kwargs)
     try:
+        if listeners.vetoes:
+            _ask(operation)
         result = wrapped(*args, **kwargs)
     except BaseException as error:
+        if operation.fact.loop is not None:
+            guard.call(tell_stall, operation)
         guard.call(_break, operation, error)
         raise
+    if operation.fact.loop is not None:
+        guard.call(tell_stall, operation)
     guard.call(_stop, operation, closing, result)
     return result
 
@@ -123,6 +158,8 @@ async def _call_coroutine(
     if not operation:
         return await wrapped(*args, **kwargs)
     try:
+        if listeners.vetoes:
+            _ask(operation)
         result = await wrapped(*args, **kwargs)
     except BaseException as error:
         guard.call(_break, operation, error)
@@ -157,6 +194,8 @@ def _drive(
         return (yield from generator)
     step, argument = generator.send, None
     try:
+        if listeners.vetoes:
+            _ask(operation)
         while True:
             guard.call(operation.enter)
             try:
@@ -201,29 +240,98 @@ async def _drive_async(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> AsyncGenerator[Any, Any]:
-    operation = guard.call(opening, instance, args, kwargs)
-    step, argument = generator.asend, None
+    """Drive an async generator in a context of its own.
+
+    Each step may come from another task and another context, and so may the end: an async generator that is left alone
+    is closed in a task of the event loop's. With a context of its own the operation is current inside from the first
+    step to the last and never outside, and what the host's code sets in one step (a span, a context variable) can be
+    taken back in another. It is a copy of the context of the first step: what the consumer sets in its own context
+    later is not seen inside, and what is set inside is not seen by the consumer.
+    """
+    context = copy_context()
+    operation = guard.call(context.run, _start, opening, instance, args, kwargs)
+    inside = functools.partial(_Inside, context) if operation else _outside
+    unfinished = _Unfinished(operation, context) if operation else None
+    step, argument, item = generator.asend, None, None
     try:
+        if operation and listeners.vetoes:
+            _ask(operation)
         while True:
-            if operation:
-                guard.call(operation.enter)
             try:
-                item = await step(argument)
+                item = await inside(step(argument))
             except StopAsyncIteration:
                 break
-            finally:
-                if operation:
-                    guard.call(operation.leave)
             try:
                 step, argument = generator.asend, (yield item)
             except GeneratorExit:
-                await generator.aclose()
+                await inside(generator.aclose())
                 raise
             except BaseException as error:  # noqa: BLE001 - handed on to the host's generator
                 step, argument = generator.athrow, error
     except BaseException as error:
-        if operation:
-            guard.call(_break_off, operation, error)
+        if unfinished:
+            unfinished.end(_break_after, closing, item, error)
         raise
-    if operation:
-        guard.call(_stop_after, operation, closing, None)
+    if unfinished:
+        unfinished.end(_stop, closing, item)
+
+
+def _break_after(operation: OpenOperation, closing: Closing | None, item: Any, error: BaseException) -> None:
+    # Who leaves early may have seen what was to be seen, and its tokens were used all the same.
+    if closing is not None and isinstance(error, GeneratorExit):
+        guard.call(closing, operation, item)
+    _break(operation, error)
+
+
+def _outside(awaitable: Awaitable[Any]) -> Awaitable[Any]:
+    """Await in the context of whoever awaits."""
+    return awaitable
+
+
+class _Inside:
+    """Awaits in a given context, in whichever task and context it is awaited."""
+
+    __slots__ = ("_awaitable", "_context")
+
+    def __init__(self, context: Context, awaitable: Awaitable[Any]) -> None:
+        self._context = context
+        self._awaitable = awaitable
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        run, steps = self._context.run, self._awaitable.__await__()
+        step: Callable[[Any], Any] = steps.send
+        argument: Any = None
+        while True:
+            try:
+                signal = run(step, argument)
+            except StopIteration as stop:
+                return stop.value
+            try:
+                step, argument = steps.send, (yield signal)
+            except GeneratorExit:
+                run(steps.close)
+                raise
+            except BaseException as error:  # noqa: BLE001 - handed on to the host's generator
+                step, argument = steps.throw, error
+
+
+class _Unfinished:
+    """Ends an operation once; at the latest when the generator is gone.
+
+    The event loop closes a generator that was left alone. Without a loop, or with a closed one, Python throws it away
+    without a word, and then this goes with it.
+    """
+
+    __slots__ = ("_context", "_operation")
+
+    def __init__(self, operation: OpenOperation, context: Context) -> None:
+        self._operation = operation
+        self._context = context
+
+    def end(self, how: Callable[..., None], *args: Any) -> None:
+        """End it in its context."""
+        guard.call(self._context.run, how, self._operation, *args)
+
+    def __del__(self) -> None:
+        if not self._operation.closed:
+            self.end(_break, GeneratorExit())

@@ -12,6 +12,7 @@ import structlog
 from opentelemetry._logs import SeverityNumber
 
 from autogen_otel.core import names
+from autogen_otel.core.causes import Cause
 from autogen_otel.core.facts import Kind, Outcome
 from autogen_otel.operations.listeners import Listener
 from autogen_otel.telemetry.log_fields import chain_as_data, context_fields, trace_fields
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from opentelemetry._logs import Logger
 
+    from autogen_otel.core.causes import Finding, Verdict
     from autogen_otel.core.facts import Fault, Finished, Operation, Settled
     from autogen_otel.telemetry.spans import Spans
 
@@ -99,6 +101,14 @@ class Faults(Listener):
             trace = trace_fields(self._spans.origin_of(fact.fault))
             self._tell(level, names.FAULT_EVENT, {**_fault_fields(fact.fault, masked=fact.masked), **trace})
 
+    def concluded(self, operation: Operation, verdict: Verdict) -> None:
+        """Tell why a request failed or cannot be trusted; that its client went away is no warning."""
+        finding = verdict.findings[0]
+        level = logging.INFO if finding.cause is Cause.CANCELLED else logging.WARNING
+        if level >= self._level:
+            fields = {**_who(operation), **_cause_fields(finding, self._spans.cited(finding.evidence))}
+            self._tell(level, names.CAUSE_EVENT, {**fields, **trace_fields(self._spans.context_of(operation.id))})
+
     def close(self) -> None:
         """Take the fallback handler away."""
         self._fallback.remove()
@@ -123,6 +133,16 @@ class Faults(Listener):
 class Story(Faults):
     """Writes one event for the start of a request and of each call too, and for each operation's end."""
 
+    def __init__(self, logger: Callable[[], Logger], spans: Spans, level: int = logging.INFO) -> None:
+        super().__init__(logger, spans, level)
+        # Between the moment when the cause of a request is told and the one in which its end is.
+        self._causes: dict[int, str] = {}
+
+    def concluded(self, operation: Operation, verdict: Verdict) -> None:
+        """Tell why a request failed, and keep it for the line that tells its end."""
+        self._causes[operation.id] = verdict.cause.value
+        super().concluded(operation, verdict)
+
     def started(self, operation: Operation) -> None:
         """Tell that a request has begun, or something that may hang: until it ends, nothing else tells of it."""
         event = names.REQUEST_STARTED if operation.parent_id is None else _STARTED.get(operation.kind)
@@ -144,9 +164,13 @@ class Story(Faults):
         if end.outcome is Outcome.ERROR:
             fields[names.LOG_EXCEPTION_TYPE] = end.fault.type if end.fault else end.error_type
             fields[names.LOG_FAULT_ID] = end.fault.id if end.fault else None
-        self._tell(logging.INFO, _FINISHED[operation.kind], fields)
-        if operation.parent_id is None and operation.kind is not Kind.REQUEST:
-            self._tell(logging.INFO, _FINISHED[Kind.REQUEST], fields)
+        if operation.kind is not Kind.REQUEST:
+            self._tell(logging.INFO, _FINISHED[operation.kind], fields)
+        if operation.parent_id is None or operation.kind is Kind.REQUEST:
+            cause = self._causes.pop(operation.id, None)
+            if cause is not None:
+                fields[names.LOG_CAUSE] = cause
+            self._tell(logging.INFO, names.REQUEST_FINISHED, fields)
 
 
 def _who(operation: Operation) -> dict[str, Any]:
@@ -160,6 +184,16 @@ def _who(operation: Operation) -> dict[str, Any]:
     if operation.tool_name is not None:
         fields[names.LOG_TOOL_NAME] = operation.tool_name
     return fields
+
+
+def _cause_fields(finding: Finding, evidence: list[str]) -> dict[str, Any]:
+    return {
+        names.LOG_CAUSE: finding.cause.value,
+        names.LOG_DETAIL: finding.detail,
+        names.LOG_SUMMARY: finding.summary,
+        names.LOG_CERTAIN: finding.certain,
+        names.LOG_EVIDENCE: evidence,
+    }
 
 
 def _fault_fields(fault: Fault, *, masked: bool) -> dict[str, Any]:

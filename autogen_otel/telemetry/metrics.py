@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from autogen_otel.core import names
+from autogen_otel.core.causes import Cause
 from autogen_otel.core.facts import Kind, Outcome
 from autogen_otel.core.forks import after_fork_in_child, fork_gate
 from autogen_otel.operations.listeners import Listener
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import Counter, Histogram, Meter
 
+    from autogen_otel.core.causes import Verdict
     from autogen_otel.core.facts import Finished, Operation, Settled
 
 # Buckets of opentelemetry-util-genai 1.3, so that dashboards made for it fit.
@@ -41,6 +43,7 @@ class Metrics(Listener):
         self._durations: dict[Kind, Histogram] = {}
         self._tokens: Histogram
         self._faults: Counter
+        self._causes: Counter
 
     def finished(self, end: Finished) -> None:
         """Record how long an operation took, and the tokens of a model call."""
@@ -66,6 +69,15 @@ class Metrics(Listener):
         labels = self._labels.of_fault(fact.fault, masked=fact.masked)
         with fork_gate:
             self._faults.add(1, labels)
+
+    def concluded(self, operation: Operation, verdict: Verdict) -> None:  # noqa: ARG002
+        """Count a request that failed or answered wrongly, by its cause."""
+        if self._meter is None:
+            self._follow()
+        finding = verdict.findings[0]
+        if finding.cause is not Cause.CANCELLED:
+            with fork_gate:
+                self._causes.add(1, {names.CAUSE: finding.cause.value, names.CAUSE_DETAIL: finding.detail})
 
     def _count_tokens(self, end: Finished, labels: dict[str, str]) -> None:
         for key, type_ in ((names.INPUT_TOKENS, "input"), (names.OUTPUT_TOKENS, "output")):
@@ -96,3 +108,4 @@ class Metrics(Listener):
             names.TOKEN_USAGE, "{token}", "Tokens of a model call", explicit_bucket_boundaries_advisory=_TOKENS
         )
         self._faults = meter.create_counter(names.FAULTS, "{fault}", "Exceptions, recorded where they were raised")
+        self._causes = meter.create_counter(names.CAUSES, "{request}", "Requests that failed or answered wrongly")

@@ -7,24 +7,26 @@ from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace import SpanProcessor
-from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
+from opentelemetry.trace import SpanKind, Status, StatusCode, format_span_id, set_span_in_context
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import VALUES, Kind, Outcome
 from autogen_otel.core.guard import guard
 from autogen_otel.operations.listeners import Listener
-from autogen_otel.operations.operation import current_operation
+from autogen_otel.operations.operation import current_operation, spanless
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanContext, Tracer
 
+    from autogen_otel.core.causes import Evidence, Finding, Verdict
     from autogen_otel.core.facts import Fault, Finished, Operation, Settled
 
 SCOPE: Final = "autogen_otel"
 MAX_ORIGINS: Final = 256
+MAX_KEPT: Final = 2_048
 # The operations that the GenAI conventions name; Jaeger draws an icon for them.
 _GEN_AI: Final = frozenset({Kind.WORKFLOW, Kind.AGENT, Kind.MODEL, Kind.TOOL})
 
@@ -44,7 +46,9 @@ class Spans(Listener):
         self._tracer: Tracer | None = None
         self._traced_elsewhere = traced_elsewhere
         self._open: dict[int, Span] = {}
+        self._spanless: set[int] = set()
         self._origins: OrderedDict[str, SpanContext] = OrderedDict()
+        self._kept: OrderedDict[int, SpanContext] = OrderedDict()
 
     def context_of(self, operation_id: int) -> SpanContext | None:
         """Return trace and span ID of an operation that is open."""
@@ -52,15 +56,43 @@ class Spans(Listener):
         return None if span is None else span.get_span_context()
 
     def has(self, operation: Operation) -> bool:
-        """Tell whether the span of an open operation is ours; another instrumentation may make it."""
-        return operation.id in self._open
+        """Tell whether an open operation is ours to measure; another instrumentation may trace and measure it."""
+        return operation.id in self._open or operation.id in self._spanless
 
     def origin_of(self, fault: Fault) -> SpanContext | None:
         """Return trace and span ID of the place where a recent fault was raised, though it may have ended."""
         return self._origins.get(fault.id)
 
+    def keep(self, operation: Operation) -> None:
+        """Remember the span of an open operation beyond its end, for it may be cited as evidence."""
+        span = self._open.get(operation.id) or self._open.get(operation.parent_id or 0)
+        if span is not None and operation.id not in self._kept:
+            self._kept[operation.id] = span.get_span_context()
+            if len(self._kept) > MAX_KEPT:
+                self._kept.popitem(last=False)
+
+    def cited(self, evidence: Iterable[Evidence]) -> list[str]:
+        """Return evidence as texts that begin with the IDs of spans and faults; of spans those that are recorded."""
+        texts: list[str] = []
+        for one in evidence:
+            context = self.context_of(one.operation_id) or self._kept.get(one.operation_id)
+            if context is not None and context.trace_flags.sampled:
+                texts.append(f"span:{format_span_id(context.span_id)} {one.says}")
+            if one.fault_id:
+                texts.append(f"fault:{one.fault_id} {one.says}")
+        return texts
+
+    def concluded(self, operation: Operation, verdict: Verdict) -> None:
+        """Put the cause onto the request's span, where a search by tag finds it."""
+        span = self._open.get(operation.id)
+        if span is not None and span.is_recording():
+            span.set_attributes(cause_attributes(verdict.findings[0], self.cited))
+
     def started(self, operation: Operation) -> None:
         """Start a span below the current one."""
+        if spanless.get():
+            self._spanless.add(operation.id)
+            return
         kind = operation.kind
         tracer = self._tracer
         if operation.parent_id is None or tracer is None:
@@ -106,6 +138,7 @@ class Spans(Listener):
         """End the span."""
         span = self._open.pop(end.operation.id, None)
         if span is None:
+            self._spanless.discard(end.operation.id)
             return
         if span.is_recording():
             if end.attributes:
@@ -210,6 +243,17 @@ def fault_attributes(fault: Fault) -> dict[str, Any]:
     if fault.transient is not None:
         attributes[names.FAULT_TRANSIENT] = fault.transient
     return attributes
+
+
+def cause_attributes(finding: Finding, cited: Callable[[Iterable[Evidence]], list[str]]) -> dict[str, Any]:
+    """Return what the span of a request tells of its cause."""
+    return {
+        names.CAUSE: finding.cause.value,
+        names.CAUSE_DETAIL: finding.detail,
+        names.CAUSE_SUMMARY: finding.summary,
+        names.CAUSE_CERTAIN: finding.certain,
+        names.CAUSE_EVIDENCE: cited(finding.evidence),
+    }
 
 
 def origin_attributes(fault: Fault) -> dict[str, Any]:

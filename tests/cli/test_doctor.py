@@ -17,6 +17,7 @@ from autogen_otel.cli.check import Level
 from autogen_otel.cli.check_environment import environment
 from autogen_otel.cli.check_telemetry import store
 from autogen_otel.cli.probe import probe
+from autogen_otel.instrumentation import ADAPTERS
 
 from .conftest import bare_environment
 
@@ -100,6 +101,19 @@ def test_unsupported_version_names_what_is_missing(tmp_path):
         True,
     )
     assert "absent autogen.agentchat.conversable_agent:ConversableAgent.generate_reply" not in problems
+
+
+@pytest.mark.parametrize(("version", "module"), [("0.13.2", "autogen"), ("1.2.1", "ag2")])
+def test_distribution_ag2_is_told_with_the_module_it_brings(tmp_path, version, module):
+    """Below 1 the distribution `ag2` is classic AutoGen, from 1 on it is another library: doctor says which."""
+    information = tmp_path / f"ag2-{version}.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: ag2\nVersion: {version}\n")
+    (information / "RECORD").write_text(f"{module}/__init__.py,,\nag2-{version}.dist-info/METADATA,,\n")
+
+    _, findings = doctor(PYTHONPATH=str(tmp_path), AUTOGEN_OTEL_STORE=str(tmp_path))
+
+    assert f"ag2 {version}, import {module}" in texts(findings, "ok")
 
 
 def test_broken_installation_is_told(tmp_path):
@@ -209,7 +223,7 @@ def test_store_that_is_not_there_yet_is_not_made(tmp_path: Path):
     )
 
 
-@pytest.mark.skipif(find_spec("autogen") is not None, reason="an AutoGen is installed")
+@pytest.mark.skipif(any(find_spec(adapter.module) for adapter in ADAPTERS), reason="an AutoGen is installed")
 def test_missing_autogen_is_told(tmp_path):
     """Without any AutoGen doctor says so, and nothing else is wrong."""
     code, findings = doctor(AUTOGEN_OTEL_STORE=str(tmp_path))

@@ -21,9 +21,11 @@ pytestmark = pytest.mark.skipif(not INSTALLED, reason="no AutoGen is installed")
 @pytest.fixture(params=INSTALLED, ids=lambda adapter: adapter.name)
 def places(request) -> dict[str, tuple[Any, str, Any]]:
     """Each place that the adapter patches here, with the object that stands there unpatched."""
-    importlib.import_module(request.param.module)
+    for module in (request.param.module, *request.param.parts):
+        importlib.import_module(module)
     active = autogen_otel.instrument()
-    targets = [patch for patch, status in active.status() if status is Status.WOVEN]
+    # Other tests may have left a class behind that no path leads to.
+    targets = [patch for patch, status in active.status() if status is Status.WOVEN and "<locals>" not in patch.path]
     autogen_otel.uninstrument()
     found = {}
     for patch in targets:

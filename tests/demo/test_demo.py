@@ -10,15 +10,14 @@ import sys
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from autogen_otel.demo import app, cases, trial
+from autogen_otel.demo import app, cases, lines, trial
 from autogen_otel.demo.cases import NAMES, load
 from autogen_otel.demo.places import short
-from autogen_otel.demo.recorded import Recorded, Replies
+from autogen_otel.demo.recorded import Recorded, Witness
 from autogen_otel.demo.report import problems_of
 from autogen_otel.demo.screen import WIDTH, Plain
 from autogen_otel.demo.trial import Trial
@@ -28,8 +27,10 @@ from autogen_otel.diagnosis.load import StoredSpan
 from autogen_otel.diagnosis.load import load as load_store
 
 # Looked for and not imported, for that takes seconds.
-pytestmark = pytest.mark.skipif(not find_spec("autogen"), reason="classic AutoGen is not installed")
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+LINES = [line for line in lines.NAMES if not lines.missing(line)]
+CASES = [(line, name) for line in LINES for name in NAMES if load(line, name).available]
+pytestmark = pytest.mark.skipif(not LINES, reason="no AutoGen is installed")
+on_each_line = pytest.mark.parametrize("line", LINES)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def run(tmp_path_factory):
             env={**kept, "PYTHONIOENCODING": "utf-8", "SSL_CERT_FILE": str(one), **more},
             capture_output=True,
             encoding="utf-8",
-            timeout=120,
+            timeout=300,
             check=False,
         )
 
@@ -63,15 +64,16 @@ def out(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def done(run, out):
-    """Run the whole demo once."""
+    """Run the whole demo once, on all lines that are installed."""
     return run("-m", "autogen_otel.demo", "--out", str(out))
 
 
 @pytest.fixture(scope="module")
 def block(done):
-    """Give the part of the output that belongs to a case, by its name."""
-    parts = re.split(rf"^({'|'.join(NAMES)}): ", done.stdout, flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True)).__getitem__
+    """Give the part of the output that belongs to a case: `block(line, name)`."""
+    parts = re.split(rf"^(\w+), ({'|'.join(NAMES)}): ", done.stdout, flags=re.MULTILINE)
+    blocks = {(line, name): text for line, name, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)}
+    return lambda line, name: blocks[line, name]
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +82,11 @@ def events(done, out):
     return [json.loads(line) for line in (out / "demo.log.jsonl").read_text().splitlines()]
 
 
-def line_of(case, source):
-    """Return `file:line` of a source line of a case."""
-    path = Path(cases.__file__).with_name(f"{case}.py")
+def line_of(module, source):
+    """Return `file:line` of a source line of the demo, as the report shows it."""
+    path = Path(cases.__file__).parent.parent / module
     (number,) = (number for number, line in enumerate(path.read_text().splitlines(), 1) if line.strip() == source)
-    return f"{case}.py:{number}"
+    return f"{module}:{number}"
 
 
 def counts(text):
@@ -104,88 +106,125 @@ def test_prints_only_the_report(done):
     assert not re.search(r">>>>>>>>|TERMINATING|Warning", done.stdout)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "stale_client" or hasattr(os, "fork")])
-def test_shows_symptom_and_fix(block, name):
+@pytest.mark.parametrize(("line", "name"), CASES)
+def test_shows_symptom_and_fix(block, line, name):
     """Each case begins with what one sees and ends with what to do."""
-    text, case = " ".join(block(name).split()), load(name)
-    assert text.index(case.symptom) < text.index(case.fix)
+    text, case = " ".join(block(line, name).split()), load(line, name)
+    assert text.index(case.symptom) < text.index(case.cause) < text.index(case.fix)
 
 
-def test_shared_state(block):
-    """Users get each other's text with 200, and the same agent object is seen in requests at the same time."""
-    text = block("shared_state")
+@pytest.mark.parametrize(("line", "name"), CASES)
+def test_fixed_way_is_right(block, line, name):
+    """Each fixed way answers every question."""
+    right = re.escape(Verdict.RIGHT.value)
+    assert re.search(rf"^fixed +{load(line, name).requests} × {right}", block(line, name), re.MULTILINE)
+
+
+@on_each_line
+def test_shared_state(block, line):
+    """Users get each other's text with 200, and it is said plainly that this came without any exception."""
+    text = block(line, "shared_state")
     assert counts(text)["200 with somebody else's text"] > 0
-    assert re.search(r"(\d+) requests shared an agent object", text)
-    assert re.search(r"agent assistant \(autogen\.agent\.instance = \d+\) replied to \d+ more requests", text)
+    assert "no exception: nothing was raised anywhere" in text
+    assert re.search(r"\d+ requests (shared a conversation|read another's messages)", text)
 
 
-def test_shared_state_without_an_exception(block):
-    """It is said plainly that a foreign text came without any exception."""
-    assert "no exception: nothing was raised anywhere" in block("shared_state")
-
-
-def test_tool_exception(block):
-    """The KeyError behind "Error: 'p9'" is there with its line, agent and tool."""
-    text = block("tool_exception")
+@on_each_line
+def test_tool_exception(block, line):
+    """The KeyError behind the text that the model got is there with its line, agent and tool."""
+    seen, answer, agent = {
+        "classic": ("200 with an error as its text", "Error: 'p9'", "user_proxy"),
+        "agentchat": ("200 that does not answer the", "'p9'", "assistant"),
+        "ag2": ("200 with an error as its text", "Traceback (most recent", "assistant"),
+    }[line]
+    text = block(line, "tool_exception")
     found = counts(text)
-    assert (found["200 with an error as its text"], found["KeyError, masked"]) == (3, 3)
-    assert "tool-exception-broken-02" in text
-    assert "200 \"[rq:user-02] Error: 'p9'\"" in text
-    assert "KeyError: 'p9'" in text
-    assert f"{line_of('tool_exception', 'return COVER[policy_id]')} in lookup_policy" in text
-    assert "agent user_proxy, tool lookup_policy" in text
-
-
-def test_rate_limit(block):
-    """Each 500 has a RateLimitError behind it, with the attempts that the client made."""
-    found = counts(block("rate_limit"))
-    assert found["500"] == found["RateLimitError, fatal"] > 0
-    assert "HTTP attempts: 3, told to come back after" in block("rate_limit")
-
-
-def test_async_boundary(block):
-    """All three wrong uses of asyncio.run are there, each with the line of the application that made it."""
-    text = block("async_boundary")
-    found = counts(text)
-    assert (found["500"], found["200 with an error as its text"]) == (4, 2)
-    for source in (
-        "result = asyncio.run(user_proxy.initiate_chat(assistant, message=text, silent=True))",
-        "result = asyncio.run(user_proxy.a_initiate_chat(assistant, message=text, silent=True))",
-        "return asyncio.run(tool(number))",
+    assert (found[seen], found["KeyError, masked"]) == (3, 3)
+    for part in (
+        f"{line}-tool-exception-broken-02",
+        f'200 "[rq:user-02] {answer}',
+        "KeyError: 'p9'",
+        f"{line_of('cases/tool_exception.py', 'return COVER[policy_id]')} in lookup_policy",
+        f"agent {agent}, tool lookup_policy",
     ):
-        assert line_of("async_boundary", source) in text
+        assert part in text
 
 
+@on_each_line
+def test_rate_limit(block, line):
+    """Each 500 has a RateLimitError behind it, with the attempts that the client made."""
+    text = block(line, "rate_limit")
+    found = counts(text)
+    assert found["500"] == found["RateLimitError, fatal"] > 0
+    assert "HTTP attempts: 3, told to come back after" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "module", "source"),
+    [
+        (line, module, source)
+        for line, module, source in [
+            (
+                "classic",
+                "lines/classic/async_boundary.py",
+                "result = asyncio.run(user_proxy.initiate_chat(assistant, message=text, silent=True))",
+            ),
+            (
+                "classic",
+                "lines/classic/async_boundary.py",
+                "result = asyncio.run(user_proxy.a_initiate_chat(assistant, message=text, silent=True))",
+            ),
+            ("agentchat", "lines/agentchat/async_boundary.py", "result = asyncio.run(agent.run(task=text))"),
+            ("ag2", "lines/ag2/async_boundary.py", "reply = asyncio.run(agent.ask(text))"),
+            *((line, "cases/async_boundary.py", "return asyncio.run(tool(number))") for line in lines.NAMES),
+        ]
+        if line in LINES
+    ],
+)
+def test_async_boundary(block, line, module, source):
+    """Each wrong use of asyncio.run is there with the line of the application that made it."""
+    assert line_of(module, source) in block(line, "async_boundary")
+
+
+@on_each_line
+def test_async_boundary_fails_everybody(block, line):
+    """Four get a 500, and two a 200 that speaks of event loops."""
+    found = counts(block(line, "async_boundary"))
+    assert (found["500"], found["RuntimeError, masked"]) == (4, 2)
+
+
+@pytest.mark.skipif("classic" not in LINES, reason="classic AutoGen is not installed")
 def test_no_conversation_in_the_report(block):
     """The ChatResult that Python quotes into the text of the exception is redacted."""
-    assert "got ChatResult([redacted])" in block("async_boundary")
+    assert "got ChatResult([redacted])" in block("classic", "async_boundary")
 
 
-@forks
+@pytest.mark.skipif(("classic", "stale_client") not in CASES, reason="classic AutoGen, or fork, is not there")
 def test_stale_client(block):
     """Workers take each other's answers, or halves of them, and the first request of each kind is explained."""
-    text = block("stale_client")
+    text = block("classic", "stale_client")
     found = counts(text)
     wrong = found["200 with somebody else's text"] + found["500"]
     assert wrong > 0
     assert re.search(r"took response req_provider_\d+, which the provider had made|[A-Z]\w+Error: ", text)
 
 
-def test_fixed_ways_are_right(block):
-    """Each fixed way answers every question."""
-    for name in NAMES:
-        case = load(name)
-        if case.available:
-            assert re.search(rf"^fixed +{case.requests} × {re.escape(Verdict.RIGHT.value)}", block(name), re.MULTILINE)
+@pytest.mark.parametrize("line", [line for line, name in CASES if name == "stale_client" and line != "classic"])
+def test_stale_loop(block, line):
+    """The first request of each of the six workers fails, for the client's event loop is closed."""
+    text = block(line, "stale_client")
+    found = counts(text)
+    assert (found["500"], found["RuntimeError, fatal"]) == (6, 6)
+    assert "RuntimeError: Event loop is closed" in text
 
 
-def test_log_has_each_fault(events):
+@on_each_line
+def test_log_has_each_fault(events, line):
     """The log file tells the fault of the request on one line, with all that one needs to know."""
-    (fault,) = (
-        event for event in events if event["event"] == "fault" and event["request_id"] == "tool-exception-broken-04"
-    )
+    request_id = f"{line}-tool-exception-broken-04"
+    (fault,) = (event for event in events if event["event"] == "fault" and event["request_id"] == request_id)
     assert {key: fault[key] for key in ("agent_name", "tool_name", "exception_type", "message", "masked")} == {
-        "agent_name": "user_proxy",
+        "agent_name": "user_proxy" if line == "classic" else "assistant",
         "tool_name": "lookup_policy",
         "exception_type": "KeyError",
         "message": "'p9'",
@@ -193,26 +232,27 @@ def test_log_has_each_fault(events):
     }
 
 
-def test_store_has_each_request(done, out):
-    """The store has a span for every request of the last rounds, those of forked workers included."""
+@pytest.mark.parametrize(("line", "name"), CASES)
+def test_store_has_each_request(stored_ids, line, name):
+    """The store has a span for every request of the last round, those of forked workers included."""
+    numbers = range(1, load(line, name).requests + 1)
+    assert {f"{line}-{name.replace('_', '-')}-fixed-{number:02}" for number in numbers} <= stored_ids
+
+
+@pytest.fixture(scope="module")
+def stored_ids(done, out):
+    """Give the IDs of the requests that have a span in the store."""
     spans = [record for record in load_store(out / "store") if isinstance(record, StoredSpan)]
-    ids = {span.attributes["autogen.request.id"] for span in spans if span.name == "request"}
-    fixed = {
-        f"{name.replace('_', '-')}-fixed-{number:02}"
-        for name in NAMES
-        if load(name).available
-        for number in range(1, load(name).requests + 1)
-    }
-    assert fixed <= ids
+    return {span.attributes["autogen.request.id"] for span in spans if span.name == "request"}
 
 
 def test_commands_name_what_is_there(done, out):
     """The commands at the end name requests that failed, the log file and the store."""
     end = done.stdout[done.stdout.index("Where spans and logs are") :]
     assert re.search(
-        rf"autogen-otel show tool-exception-broken-02 {re.escape(short(out / 'store'))}$", end, re.MULTILINE
+        rf"autogen-otel show {LINES[0]}-tool-exception-broken-02 {re.escape(short(out / 'store'))}$", end, re.MULTILINE
     )
-    assert 'grep \'"request_id": "shared-state-broken-' in end
+    assert f'grep \'"request_id": "{LINES[0]}-shared-state-broken-' in end
     assert str(out / "demo.log.jsonl") in end
 
 
@@ -221,7 +261,8 @@ def trial_of(tmp_path, way, *texts):
     log = tmp_path / "log"
     log.touch()
     answers = [Answer(Question(f"case-{way}-{n:02}", "me", "?"), 200, text) for n, text in enumerate(texts, 1)]
-    return Trial(way, answers, (), Recorded(log, [], [answer.question.request_id for answer in answers]))
+    recorded = Recorded(log, Witness(), [answer.question.request_id for answer in answers])
+    return Trial(way, answers, (), recorded)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +284,7 @@ def test_tells_how_often_it_tried(monkeypatch, tmp_path, lucky, rounds):
     """A broken way that gets away with it is asked again, three times at most, and the rounds are counted."""
     texts = iter([*["[rq:me]"] * lucky, "[rq:you]"])
     monkeypatch.setattr(trial, "_run", lambda *_: trial_of(tmp_path, "broken", next(texts)))
-    assert trial.run_broken(load("tool_exception"), tmp_path / "log", Replies()).rounds == rounds
+    assert trial.run_broken(load(LINES[0], "tool_exception"), tmp_path / "log", Witness()).rounds == rounds
 
 
 def test_fails_by_a_problem(monkeypatch, tmp_path, capsys):
@@ -251,9 +292,9 @@ def test_fails_by_a_problem(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(app, "prepare_environment", lambda: None)
     monkeypatch.setattr(app, "configure_logging", lambda log: None)
     monkeypatch.setattr(app, "silent_endpoint", lambda: None)
-    monkeypatch.setattr(app, "_run_case", lambda *_: (None, ["what is wrong"]))
+    monkeypatch.setattr(app, "_run_case", lambda here, case, *_: app.Outcome(case, problems=["what is wrong"]))
     assert app.main(["tool_exception"], tmp_path) == 1
-    assert re.search(r"PROBLEM +what is wrong", capsys.readouterr().out)
+    assert re.search(rf"PROBLEM +{LINES[0]}, tool_exception: what is wrong", capsys.readouterr().out)
 
 
 def test_sends_to_an_endpoint(run, tmp_path):
@@ -275,7 +316,7 @@ def test_sends_to_an_endpoint(run, tmp_path):
     with ThreadingHTTPServer(("127.0.0.1", 0), Taking) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         endpoint = f"http://127.0.0.1:{server.server_port}"
-        arguments = ("-m", "autogen_otel.demo", "tool_exception", "--out", str(tmp_path))
+        arguments = ("-m", "autogen_otel.demo", "tool_exception", "--line", LINES[0], "--out", str(tmp_path))
         done = run(*arguments, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
         server.shutdown()
     assert done.returncode == 0
@@ -288,15 +329,33 @@ def test_sends_to_an_endpoint(run, tmp_path):
     ("arguments", "environment", "said"),
     [
         (["nope"], {}, "There is no case nope"),
+        (["--line", "nope"], {}, "There is no line nope; there are classic, agentchat, ag2."),
         ([], {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}, "Nothing listens at http://127.0.0.1:9"),
     ],
-    ids=["case", "endpoint"],
+    ids=["case", "line", "endpoint"],
 )
 def test_says_what_stands_in_the_way(run, arguments, environment, said):
     """What cannot be run is said in one line, with exit status 2."""
     done = run("-m", "autogen_otel.demo", *arguments, **environment)
     assert (done.returncode, done.stdout.count("\n"), done.stderr) == (2, 1, "")
     assert said in done.stdout
+
+
+def test_says_what_is_not_installed(monkeypatch, capsys):
+    """A line that is asked for and not installed is said with what it needs, and nothing runs."""
+    monkeypatch.setattr(lines, "missing", lambda line: ["tiktoken"] if line == "agentchat" else [])
+    assert (app.main(wanted=["ag2", "agentchat"]), capsys.readouterr().out.splitlines()) == (
+        2,
+        ["agentchat cannot run without tiktoken: pip install 'autogen-otel[demo]'"],
+    )
+
+
+def test_runs_the_lines_that_are_wanted(run, tmp_path):
+    """With a line and a case the demo shows that one, and sums it up."""
+    line = LINES[-1]
+    done = run("-m", "autogen_otel.demo", "tool_exception", "--line", line, "--out", str(tmp_path))
+    assert re.findall(r"^(\w+), (\w+): ", done.stdout, re.MULTILINE) == [(line, "tool_exception")]
+    assert re.search(r"^tool_exception +3 of 6, then 0 of 6", done.stdout, re.MULTILINE)
 
 
 def test_does_not_mix_runs(run, done, out):
@@ -312,14 +371,15 @@ def test_does_not_mix_runs(run, done, out):
         (200, "[rq:you] fine", Verdict.FOREIGN),
         (200, "[rq:me] [rq:you] Error: both", Verdict.FOREIGN),
         (200, "[rq:me] Error: 'p9'", Verdict.ERROR_TEXT),
+        (200, "[rq:me] 'p9'", Verdict.BESIDE),
         (200, "", Verdict.BESIDE),
         (500, "Internal Server Error", Verdict.FAILED),
         (0, "", Verdict.NOTHING),
     ],
 )
 def test_judges_by_the_mark(status, text, verdict):
-    """The mark of the user who asked decides what an answer is worth."""
-    assert judge(Answer(Question("id", "me", "[rq:me] ?"), status, text)) is verdict
+    """The mark of the user who asked, and what is expected, decide what an answer is worth."""
+    assert judge(Answer(Question("id", "me", "[rq:me] ?", "fine"), status, text)) is verdict
 
 
 def test_plain_text_in_columns(capsys):

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import textwrap
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from .programs import run, send
 from .spans import by_id, exceptions, tree
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .backends import Jaeger
     from .conftest import CollectorFactory
 
@@ -49,23 +47,7 @@ CHAT = """
 @pytest.fixture(scope="module")
 def chat(jaeger: Jaeger) -> str:
     """Run the chat in a process of its own; return the name of its service."""
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "AUTOGEN_"))}
-    environ = {
-        **clean,
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{jaeger.otlp_http_endpoint}/v1/traces",
-        "OTEL_METRICS_EXPORTER": "none",
-        "OTEL_LOGS_EXPORTER": "none",
-        "OTEL_SERVICE_NAME": "policies",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(CHAT)],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    send(CHAT, jaeger, "policies")
     return "policies"
 
 
@@ -130,14 +112,7 @@ def test_model_span_tells_its_attempts(jaeger: Jaeger, chat: str) -> None:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run the chat without any endpoint; return the local store that it leaves."""
     path = tmp_path_factory.mktemp("chat") / "store"
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "AUTOGEN_"))}
-    subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(CHAT)],
-        env={**clean, "AUTOGEN_OTEL_STORE": str(path), "OTEL_SERVICE_NAME": "stored"},
-        capture_output=True,
-        timeout=60,
-        check=True,
-    )
+    run(CHAT, AUTOGEN_OTEL_STORE=str(path), OTEL_SERVICE_NAME="stored")
     return path
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-    from autogen_otel.core.facts import Fault, Finished, Operation, Settled
+    from autogen_otel.core.causes import Verdict
+    from autogen_otel.core.facts import Fault, Finished, Operation, Settled, Stalled, Used
 
 
 class Application:
@@ -48,6 +49,9 @@ class Facts(Listener):
         self.ends: list[Finished] = []
         self.faults: list[Fault] = []
         self.settlements: list[Settled] = []
+        self.uses: list[Used] = []
+        self.stalls: list[Stalled] = []
+        self.verdicts: list[Verdict] = []
 
     def started(self, operation: Operation) -> None:
         self.operations.append(operation)
@@ -60,6 +64,15 @@ class Facts(Listener):
 
     def settled(self, fact: Settled) -> None:
         self.settlements.append(fact)
+
+    def used(self, fact: Used) -> None:
+        self.uses.append(fact)
+
+    def stalled(self, fact: Stalled) -> None:
+        self.stalls.append(fact)
+
+    def concluded(self, operation: Operation, verdict: Verdict) -> None:
+        self.verdicts.append(verdict)
 
 
 @dataclass

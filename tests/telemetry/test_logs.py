@@ -54,7 +54,7 @@ def test_story_of_a_request_is_in_order(recorder):
         raise ValueError("bad")
 
     story = [line["event"] for line in recorder.logs if line["request_id"] == "req-42"]
-    assert story == ["request started", "fault", "request finished"]
+    assert story == ["request started", "fault", "cause", "request finished"]
 
 
 def test_line_points_to_the_span_in_which_it_was_raised(recorder):

@@ -12,20 +12,15 @@ Never retry what is not transient: a quota that is used up, or an exception that
 from __future__ import annotations
 
 import random
-import threading
-import time
 from typing import TYPE_CHECKING, Any, Final
 
-from autogen_otel.demo.agents import Model, ask, build_agents
 from autogen_otel.demo.provider import RateLimit, Slow, echo_tools
-from autogen_otel.demo.web import Answer, Question, in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from autogen_otel.demo.provider import Script
 
 REQUESTS: Final = 16
+ATTEMPTS: Final = 6
 
 
 def script() -> Script:
@@ -38,41 +33,13 @@ def prompt(number: int) -> str:
     return f"Please translate sentence {number}."
 
 
-def broken(model: Model, questions: Sequence[Question]) -> list[Answer]:
-    """Start a chat for everybody at once."""
-
-    def handle(text: str) -> str:
-        return ask(build_agents(model), text)
-
-    return in_threads(handle, questions)
+def passes(error: Any) -> bool:
+    """Tell whether an `openai.RateLimitError` passes by waiting; a quota that is used up does not."""
+    return bool(error.code != "insufficient_quota")
 
 
-def fixed(model: Model, questions: Sequence[Question]) -> list[Answer]:
-    """Let two chats run at a time, and wait when the provider says so."""
-    slots = threading.BoundedSemaphore(2)
-
-    def handle(text: str) -> str:
-        with slots:
-            return _with_retries(lambda: ask(build_agents(model), text))
-
-    return in_threads(handle, questions)
-
-
-def _with_retries(call: Callable[[], str], attempts: int = 6) -> str:
-    from openai import RateLimitError
-
-    for attempt in range(1, attempts):
-        try:
-            return call()
-        except RateLimitError as error:  # noqa: PERF203 - retrying is a try in a loop
-            if error.code == "insufficient_quota":
-                raise
-            time.sleep(_pause(error, attempt))
-    return call()
-
-
-def _pause(error: Any, attempt: int) -> float:
-    """Return how long to wait: what the provider says or twice as long each time, and a little at random."""
+def pause(error: Any, attempt: int) -> float:
+    """Return the seconds to wait: what the provider says or twice as long each time, and a little at random."""
     asked = float(error.response.headers.get("retry-after", 0))
     backoff: float = 0.1 * 2**attempt
     return max(asked, backoff) * random.uniform(1, 1.25)  # noqa: S311 - no secret

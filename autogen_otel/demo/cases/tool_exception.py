@@ -2,8 +2,6 @@
 
 Symptom: Some users are answered with 200 and an error instead of a policy; no log knows of an exception.
 
-Cause: AutoGen catches what a tool raises and hands the model "Error: 'p9'" in its place; type and traceback are gone.
-
 Fix: Let the tool check its input and return "not found" as data, which the model can explain to the user.
 """
 
@@ -11,12 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from autogen_otel.demo.agents import Model, ask, build_agents
 from autogen_otel.demo.provider import echo_tools
-from autogen_otel.demo.web import Answer, Question, in_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from autogen_otel.demo.provider import Script
 
@@ -35,21 +31,23 @@ def prompt(number: int) -> str:
     return f'What does my policy {policy_id} cover?\ncall lookup_policy {{"policy_id": "{policy_id}"}}'
 
 
-def broken(model: Model, questions: Sequence[Question]) -> list[Answer]:
-    """Trust that the model only asks for policies that exist."""
+def expected(number: int) -> str:
+    """Return what stands in a right answer."""
+    return "found" if number % 2 == 0 else "covers"
+
+
+def trusting_tool() -> Callable[[str], str]:
+    """Return a tool that trusts that the model only asks for policies that exist."""
 
     def lookup_policy(policy_id: str) -> str:
         """Look up what a policy covers."""
         return COVER[policy_id]
 
-    def handle(text: str) -> str:
-        return ask(build_agents(model, lookup_policy), text)
-
-    return in_threads(handle, questions)
+    return lookup_policy
 
 
-def fixed(model: Model, questions: Sequence[Question]) -> list[Answer]:
-    """Answer for policies that do not exist, too."""
+def checking_tool() -> Callable[[str], dict[str, Any]]:
+    """Return a tool that has an answer for policies that do not exist, too."""
 
     def lookup_policy(policy_id: str) -> dict[str, Any]:
         """Look up what a policy covers."""
@@ -57,7 +55,4 @@ def fixed(model: Model, questions: Sequence[Question]) -> list[Answer]:
             return {"found": False, "policy_id": policy_id}
         return {"found": True, "policy_id": policy_id, "cover": COVER[policy_id]}
 
-    def handle(text: str) -> str:
-        return ask(build_agents(model, lookup_policy), text)
-
-    return in_threads(handle, questions)
+    return lookup_policy

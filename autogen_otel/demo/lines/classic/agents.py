@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# An entry of AutoGen's `config_list`.
-Model: TypeAlias = "Mapping[str, Any]"
+    from autogen_otel.demo.lines import Model
 
 # What the user proxy says when the assistant is not done.
 GO_ON: Final = "Go on."
@@ -18,12 +17,13 @@ def build_agents(model: Model, *tools: Callable[..., Any]) -> tuple[Any, Any]:
     """Return an assistant and a user proxy. This takes milliseconds; a model call takes seconds.
 
     Args:
-        model: The entry of the `config_list`.
+        model: How to reach the model.
         tools: Functions with a docstring, which the assistant may call and the user proxy runs.
     """
     from autogen import AssistantAgent, UserProxyAgent, register_function
 
-    assistant = AssistantAgent("assistant", llm_config={"config_list": [dict(model)], "cache_seed": None, "timeout": 3})
+    entry = {**model, "price": [0, 0]}
+    assistant = AssistantAgent("assistant", llm_config={"config_list": [entry], "cache_seed": None, "timeout": 3})
     user_proxy = UserProxyAgent(
         "user_proxy",
         human_input_mode="NEVER",

@@ -1,0 +1,5 @@
+"""Classic AutoGen, `import autogen`."""
+
+from typing import Final
+
+NEEDS: Final = ("autogen", "openai")

@@ -1,0 +1,197 @@
+"""The fold: facts go in, one at a time, and at the end of a request the reasons why it failed come out.
+
+It reads no clock, no thread and no environment, so that it says the same of facts that happen now and of facts that
+were stored last week.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from autogen_otel.core import names
+from autogen_otel.core.causes import Verdict
+from autogen_otel.core.facts import Kind
+from autogen_otel.detectors.explanations import explain
+from autogen_otel.detectors.request_facts import MAX_KEPT, MAX_OVERLAPS, Crossing, Overlap, RequestFacts
+from autogen_otel.detectors.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autogen_otel.core.facts import Fault, Finished, Operation, Settled, Stalled, Used
+
+# Operations that never end: their requests hang, or the process was forked in the middle of them.
+MAX_OPEN: Final = 65_536
+
+
+# Where an open operation stands: in which request, and below which of its outermost operations.
+_Place: TypeAlias = "tuple[RequestFacts, int | None]"
+
+
+class Causes:
+    """Finds out why requests fail.
+
+    Its methods are those of a listener. They take each fact in the order in which it happened, and must not be called
+    from two threads at once.
+
+    Args:
+        conclude: Told why a request failed or cannot be trusted, with the request's own operation, as soon as that
+            has finished; not told of requests that are well.
+        keep: Told of each operation, while it is open, that may be cited as evidence later.
+    """
+
+    def __init__(
+        self,
+        conclude: Callable[[Operation, Verdict], None],
+        keep: Callable[[Operation], None] = lambda _: None,
+    ) -> None:
+        self._conclude = conclude
+        self._keep = keep
+        self._world = World()
+        self._open: dict[int, _Place] = {}
+        self._by_id: dict[str, _Place] = {}
+
+    def started(self, operation: Operation) -> None:
+        """Take in that an operation started."""
+        parent_id, kind = operation.parent_id, operation.kind
+        if parent_id is None:
+            request, scope = RequestFacts(operation), None
+            self._world.begin(request)
+            self._by_id[operation.request_id] = (request, None)
+        else:
+            # The operation above may have ended before what it left behind in a task or thread.
+            above = self._open.get(parent_id) or self._by_id.get(operation.request_id)
+            if above is None:
+                return
+            request, scope = above
+            if kind is Kind.REQUEST and len(request.ids) < MAX_KEPT:
+                request.ids.add(operation.request_id)
+        if scope is None and kind is not Kind.REQUEST:
+            scope = operation.id
+        self._open[operation.id] = (request, scope)
+        if len(self._open) > MAX_OPEN:
+            self._forget_oldest()
+        if kind is Kind.MODEL and names.FOREIGN_REQUESTS in operation.attributes:
+            self._cross(request, operation, operation.attributes[names.FOREIGN_REQUESTS])
+
+    def finished(self, end: Finished) -> None:
+        """Take in that an operation ended; of a request's own this is where its causes are told."""
+        operation = end.operation
+        place = self._open.pop(operation.id, None)
+        if place is None:
+            return
+        request, scope = place
+        kind = operation.kind
+        if kind is Kind.MODEL:
+            self._model_call_ended(request, end)
+        elif (kind is Kind.TOOL or kind is Kind.CODE) and request.work_ended(end):
+            self._keep(operation)
+        if scope == operation.id or scope is None:
+            self._world.release(operation.id)
+        if operation.parent_id is None:
+            self._request_ended(request, end)
+
+    def faulted(self, operation: Operation, fault: Fault) -> None:
+        """Take in an exception."""
+        place = self._open.get(operation.id)
+        if place is not None:
+            request, scope = place
+            request.fail(operation, fault, scope)
+            self._keep(operation)
+
+    def settled(self, fact: Settled) -> None:
+        """Take in whether AutoGen answered on after a fault."""
+        place = self._open.get(fact.operation.id)
+        if place is not None:
+            place[0].settle(fact)
+
+    def used(self, fact: Used) -> None:
+        """Take in that an operation began to use a conversation."""
+        operation = fact.operation
+        place = self._open.get(operation.id)
+        if place is None:
+            return
+        request, scope = place
+        if scope is None or scope == operation.id:
+            scope = operation.id
+        else:
+            # It may end before the chat around it, which goes on holding the conversation.
+            self._keep(operation)
+        others = self._world.hold(request, operation, fact.conversation, scope)
+        for other, held_in in others:
+            self._overlap(request, Overlap(operation, held_in, fact.conversation))
+            self._overlap(other, Overlap(held_in, operation, fact.conversation))
+
+    def stalled(self, fact: Stalled) -> None:
+        """Take in that an operation has blocked its event loop."""
+        place = self._open.get(fact.operation.id)
+        if place is not None:
+            self._world.stall(place[0].root.id, fact)
+            self._keep(fact.operation)
+
+    def sharing(self, operation: Operation, *, once: bool = False) -> list[str]:
+        """Return the IDs of other requests with which a model call shares a conversation or its prompt.
+
+        Only of those that were live at the same time: where a history was kept from before, nothing is mixed now.
+
+        Args:
+            operation: A model call that has started.
+            once: Leave out those that were returned before for the same request.
+        """
+        place = self._open.get(operation.id)
+        if place is None:
+            return []
+        request = place[0]
+        found = [crossing.other_id for crossing in request.crossings if crossing.live]
+        found += [overlap.other.request_id for overlap in request.overlaps]
+        others = [other for other in dict.fromkeys(found) if not (once and other in request.warned)]
+        request.warned.update(others)
+        return others
+
+    def _model_call_ended(self, request: RequestFacts, end: Finished) -> None:
+        operation = end.operation
+        if names.FOREIGN_REQUESTS in end.attributes and names.FOREIGN_REQUESTS not in operation.attributes:
+            self._cross(request, operation, end.attributes[names.FOREIGN_REQUESTS])
+        refusals = request.refusals
+        if request.call_ended(end):
+            self._keep(operation)
+        if request.refusals > refusals:
+            self._world.refuse(request.root.id, end)
+
+    def _request_ended(self, request: RequestFacts, end: Finished) -> None:
+        request.finish(end)
+        self._forget(request)
+        operation = end.operation
+        findings = explain(request, self._world)
+        if findings:
+            self._keep(operation)
+            self._conclude(operation, Verdict(operation.request_id, operation.id, request.failed, findings))
+
+    def _cross(self, request: RequestFacts, operation: Operation, others: list[str]) -> None:
+        for other_id in others:
+            if other_id not in request.ids and len(request.crossings) < MAX_KEPT:
+                live = self._world.lives(other_id) or request.overlaps_with(other_id)
+                request.crossings.append(Crossing(operation, other_id, live))
+                self._keep(operation)
+
+    def _overlap(self, request: RequestFacts, overlap: Overlap) -> None:
+        if not request.overlaps_with(overlap.other.request_id) and len(request.overlaps) < MAX_OVERLAPS:
+            request.overlaps.append(overlap)
+            self._keep(overlap.own)
+            self._keep(overlap.other)
+
+    def _forget_oldest(self) -> None:
+        for operation_id in list(self._open)[: MAX_OPEN // 4]:
+            place = self._open.pop(operation_id)
+            self._world.release(operation_id)
+            request = place[0]
+            if request.root.id == operation_id:
+                self._forget(request)
+
+    def _forget(self, request: RequestFacts) -> None:
+        """Forget a request that has ended; another one that is open may go by the same ID."""
+        self._world.end(request)
+        request_id = request.root.request_id
+        known = self._by_id.get(request_id)
+        if known is not None and known[0] is request:
+            del self._by_id[request_id]

@@ -1,0 +1,59 @@
+"""All findings about one request, the one that explains it first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from autogen_otel.detectors import (
+    async_boundary,
+    cancelled,
+    configuration,
+    framework,
+    provider,
+    rate_limit,
+    shared_state,
+    stale_client,
+    tool_exception,
+    undetermined,
+)
+from autogen_otel.detectors.findings import Explained
+
+if TYPE_CHECKING:
+    from autogen_otel.core.causes import Finding
+    from autogen_otel.detectors.findings import Detector
+    from autogen_otel.detectors.request_facts import RequestFacts
+    from autogen_otel.detectors.world import World
+
+# Who comes first explains a fault, and who comes later is not asked about it: what is proved by more than the fault's
+# own text stands before what is only read from it.
+_DETECTORS: Final[tuple[Detector, ...]] = (
+    shared_state.find,
+    stale_client.find,
+    async_boundary.find,
+    rate_limit.find,
+    tool_exception.find,
+    provider.find,
+    configuration.find,
+    framework.find,
+)
+# Said where nothing else is found.
+_LAST: Final[tuple[Detector, ...]] = (cancelled.find, undetermined.find)
+
+
+def explain(request: RequestFacts, world: World) -> tuple[Finding, ...]:
+    """Return what is found about a request that has ended; nothing of one that is well."""
+    if request.is_well:
+        return ()
+    explained = Explained()
+    findings = [finding for find in _DETECTORS for finding in find(request, world, explained)]
+    fatal = request.fatal
+    if not findings or (fatal is not None and fatal not in explained):
+        findings += [finding for find in _LAST for finding in find(request, world, explained)]
+    # What the request ended with before what it survived, proofs before hints, and what is wrong before what is slow.
+    findings.sort(key=lambda one: (not _ends_it(one, request), not one.certain, one.detail == rate_limit.HIDDEN))
+    return tuple(findings)
+
+
+def _ends_it(finding: Finding, request: RequestFacts) -> bool:
+    fatal = request.fatal
+    return fatal is not None and any(one.fault_id == fatal.id for one in finding.evidence)

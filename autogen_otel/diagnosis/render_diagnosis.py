@@ -1,0 +1,136 @@
+"""A diagnosis for people: how much failed, of what, whom to ask, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.text import Text
+
+from autogen_otel.core import names
+from autogen_otel.core.causes import Cause
+from autogen_otel.detectors.pages import page_of
+from autogen_otel.diagnosis.lines import field, heading, joined, show
+from autogen_otel.diagnosis.render_fault import place
+from autogen_otel.diagnosis.suspects import own_line, raising_frame
+from autogen_otel.diagnosis.words import count, plain, share, when
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from autogen_otel.diagnosis.seen import Diagnosis, Group
+    from autogen_otel.diagnosis.traits import Trait
+
+BLAMED: Final = {
+    names.AGENT_NAME: "agent",
+    names.FAULT_AGENT: "agent",
+    names.TOOL_NAME: "tool",
+    names.FAULT_TOOL: "tool",
+    names.CLIENT_INSTANCE: "client",
+    names.PROCESS_PID: "pid",
+    names.FAULT_RAISED_AT: "raised at",
+}
+_MOST: Final = 3
+_TRAITS: Final = 8
+
+
+def render_diagnosis(console: Console, diagnosis: Diagnosis, source: str) -> None:
+    """Print a diagnosis.
+
+    Args:
+        console: Where to.
+        diagnosis: What was found.
+        source: Where that was read from.
+    """
+    _header(console, diagnosis, source)
+    for number, group in enumerate(diagnosis.groups, 1):
+        _group(console, number, group, len(diagnosis.requests))
+    if diagnosis.common:
+        heading(console, "What they have in common, and the other requests have not")
+        for trait in diagnosis.common[:_TRAITS]:
+            show(console, Text(in_words(trait)), Text("  "))
+
+
+def in_words(trait: Trait) -> str:
+    """Return what failing requests have in common, with the counts."""
+    sign = "" if trait.value.startswith(">=") else "= "
+    return (
+        f"{plain(trait.key)} {sign}{plain(trait.value)}: {trait.failing} of {trait.of_failing} of them, "
+        f"{trait.others} of {count(trait.of_others, 'other')}"
+    )
+
+
+def overview(diagnosis: Diagnosis) -> list[str]:
+    """Return in words how many requests failed, and how many are silently wrong."""
+    total = len(diagnosis.requests)
+    told = [
+        f"{diagnosis.failed} failed ({share(diagnosis.failed, total)})",
+        f"{diagnosis.wrong} answered, but wrongly or with something missing ({share(diagnosis.wrong, total)})",
+    ]
+    if diagnosis.unfinished:
+        told.append(f"{diagnosis.unfinished} without an end ({share(diagnosis.unfinished, total)})")
+    return told
+
+
+def _header(console: Console, diagnosis: Diagnosis, source: str) -> None:
+    requests = diagnosis.requests
+    first = Text(f"{count(len(requests), 'request')}, {count(diagnosis.spans, 'span')}", style="bold")
+    show(console, joined(first, Text(f"  {plain(source)}", style="dim")))
+    if not requests:
+        return
+    last_ns = max(one.ended_ns for one in requests)
+    show(console, Text(f"{when(requests[0].operation.started_ns)} to {when(last_ns)}", style="dim"))
+    for words in overview(diagnosis):
+        style = "" if words.startswith("0 ") else "bold red" if "failed" in words else "bold yellow"
+        show(console, Text(words, style=style), Text("  "))
+    if not diagnosis.groups:
+        show(console, Text("No cause was found, and no reason to look for one.", style="green"))
+
+
+def _group(console: Console, number: int, group: Group, total: int) -> None:
+    page = page_of(group.cause)
+    console.print()
+    style = "bold yellow" if group.cause is Cause.CANCELLED else "bold red"
+    title = Text.assemble(
+        (f"{number}. {group.cause.value}", style),
+        f"  {count(len(group.requests), 'request')} ({share(len(group.requests), total)})",
+        ("" if group.certain == len(group.requests) else f", {group.certain} proved, the others hints"),
+    )
+    show(console, title)
+    show(console, Text(page.title, style="italic"), Text("  "))
+    field(console, "seen", f"first {when(group.first_ns)}, last {when(group.last_ns)}")
+    field(console, "what", ", ".join(f"{plain(detail)} ({number})" for detail, number in group.details.items()))
+    _blame(console, group)
+    for label, seen in zip(("for example", ""), group.examples, strict=False):
+        summary = seen.verdict.findings[0].summary if seen.verdict else ""
+        field(console, label, joined(Text(plain(seen.request_id), style="bold"), Text(f"  {plain(summary)}")))
+    for label, trait in zip(("in common", *("",) * _MOST), group.common[:_MOST], strict=False):
+        field(console, label, in_words(trait))
+    field(console, "cause", plain(page.cause))
+    _fix(console, group, page.fix)
+    if group.examples:
+        field(console, "more", f"autogen-otel show {plain(group.examples[0].request_id)}", "dim")
+
+
+def _blame(console: Console, group: Group) -> None:
+    told: dict[str, str] = {}
+    for key, values in group.blame.items():
+        words = ", ".join(f"{plain(value)} ({number})" for value, number in values[:_MOST])
+        more = f", {len(values) - _MOST} more" if len(values) > _MOST else ""
+        told.setdefault(BLAMED.get(key, key), words + more)
+    for label in dict.fromkeys(BLAMED.values()):
+        if label in told:
+            field(console, label, told[label], "bold" if label == "raised at" else "")
+    frame = raising_frame(group)
+    if frame is not None and frame.source:
+        field(console, "", f"    {plain(frame.source)}", "cyan")
+
+
+def _fix(console: Console, group: Group, fix: str) -> None:
+    own = own_line(group)
+    if own is not None:
+        field(console, "your code", joined(Text(place(own), style="bold"), Text(f"    {plain(own.source)}", "cyan")))
+    label = "fix"
+    for paragraph in fix.split("\n\n"):
+        for line in paragraph.splitlines():
+            field(console, label, line, "cyan" if line.startswith("    ") else "green")
+            label = ""

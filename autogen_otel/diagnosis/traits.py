@@ -1,0 +1,164 @@
+"""What requests have in common: every attribute with its value is a trait, and traits are counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from autogen_otel.core import names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+# An attribute with more values than these tells requests apart, not kinds of requests.
+MAX_VALUES: Final = 100
+_MAX_TEXT: Final = 120
+# Of traits that fewer requests have nothing can be said.
+_FEW: Final = 2
+_LEAST_DIFFERENCE: Final = 0.2
+# Names of one thing each, and what says only in other words that a request has failed.
+_SAYS_NOTHING: Final = frozenset(
+    {
+        names.REQUEST_ID,
+        names.REQUESTS_IN_FLIGHT,
+        names.CONVERSATIONS,
+        names.EVENT_LOOP_ID,
+        names.FOREIGN_REQUESTS,
+        names.LOOP_BLOCKED,
+        names.LOOP_BLOCKED_AT,
+        names.OUTCOME,
+        names.ERROR_TYPE,
+        names.FAULT_ID,
+        names.FAULT_KIND,
+        names.FAULT_FINGERPRINT,
+        names.FAULT_MASKED,
+        names.FAULT_TYPE,
+        names.FAULT_TRANSIENT,
+        names.FAULT_AGENT,
+        names.FAULT_TOOL,
+        names.FAULT_RAISED_AT,
+        names.PROVIDER_REQUEST_ID,
+        names.PROVIDER_ERROR_CODE,
+        names.RETRY_AFTER,
+        names.RESPONSE_ID,
+        names.TOOL_CALL_ID,
+        names.INPUT_MESSAGES,
+        names.OUTPUT_MESSAGES,
+        names.TOOL_ARGUMENTS,
+        names.TOOL_RESULT,
+        names.INPUT_TOKENS,
+        names.OUTPUT_TOKENS,
+    }
+)
+
+
+class Trait(NamedTuple):
+    """An attribute that is more common among failing requests than among the others.
+
+    Attributes:
+        key: The attribute.
+        value: Its value; for a number that is a measure the least one, as `>= 5`.
+        failing: How many failing requests have it.
+        of_failing: How many failing requests there are.
+        others: How many of the other requests have it.
+        of_others: How many other requests there are.
+    """
+
+    key: str
+    value: str
+    failing: int
+    of_failing: int
+    others: int
+    of_others: int
+
+    @property
+    def difference(self) -> float:
+        """The share among the failing requests less the share among the others."""
+        return self.failing / self.of_failing - self.others / self.of_others
+
+
+class Traits:
+    """Gives each pair of attribute and value a number, as long as an attribute has few values."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, dict[Any, int]] = {}
+        self._pairs: list[tuple[str, Any]] = []
+
+    def numbers(self, attributes: Mapping[str, Any]) -> Iterator[int]:
+        """Yield the numbers of attributes that a request may have in common with others."""
+        for key, value in attributes.items():
+            if key in _SAYS_NOTHING or value is None or value.__class__ is float:
+                continue
+            if value.__class__ is list:
+                yield from (number for item in value if (number := self.number(key, item)) >= 0)
+            elif (number := self.number(key, value)) >= 0:
+                yield number
+
+    def number(self, key: str, value: Any) -> int:
+        """Return the number of one attribute with its value; -1 where the attribute has too many values."""
+        values = self._numbers.get(key)
+        if values is None:
+            values = self._numbers[key] = {}
+        number = values.get(value) if value.__class__ in {str, int, bool} else -1
+        if number is None:
+            if len(values) > MAX_VALUES or len(str(value)) > _MAX_TEXT:
+                return -1
+            number = values[value] = len(self._pairs)
+            self._pairs.append((key, value))
+        return number
+
+    def known(self, number: int) -> tuple[str, str] | None:
+        """Return what a number stands for; None for an attribute that has had too many values in the end."""
+        key, value = self._pairs[number]
+        return None if len(self._numbers[key]) > MAX_VALUES else (key, str(value))
+
+
+def in_common(
+    failing: list[Iterable[int]], others: list[Iterable[int]], known: Callable[[int], tuple[str, str] | None]
+) -> list[Trait]:
+    """Return what failing requests have in common and the others have not, the greatest difference first.
+
+    Args:
+        failing: The traits of each failing request, by number.
+        others: Likewise of the other requests.
+        known: Tells what a number stands for.
+    """
+    if len(failing) < _FEW or len(others) < _FEW:
+        return []
+    with_it, without = _counts(failing), _counts(others)
+    found = [
+        Trait(*pair, count, len(failing), without.get(number, 0), len(others))
+        for number, count in with_it.items()
+        if count >= _FEW and (pair := known(number)) is not None
+    ]
+    return _ranked(found)
+
+
+def threshold(key: str, failing: list[int], others: list[int]) -> list[Trait]:
+    """Return from which value on a measure tells failing requests from the others best; nothing if it does not."""
+    if len(failing) < _FEW or len(others) < _FEW:
+        return []
+    found = [
+        Trait(
+            key,
+            f">= {least}",
+            sum(value >= least for value in failing),
+            len(failing),
+            sum(value >= least for value in others),
+            len(others),
+        )
+        for least in sorted(set(failing))[:MAX_VALUES]
+    ]
+    return _ranked(found)[:1]
+
+
+def _counts(requests: list[Iterable[int]]) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    for traits in requests:
+        for number in traits:
+            counts[number] = counts.get(number, 0) + 1
+    return counts
+
+
+def _ranked(traits: list[Trait]) -> list[Trait]:
+    told = [trait for trait in traits if trait.difference >= _LEAST_DIFFERENCE]
+    return sorted(told, key=lambda trait: (-trait.difference, trait.key, trait.value))

@@ -1,0 +1,74 @@
+"""ag2 1.x (`import ag2`).
+
+Each part of a turn is seen through ag2's own middleware, put into each turn at the one place through which all of them
+go; what no middleware sees (setting up, tools that do not exist, failures that are only logged) is patched where it is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from autogen_otel.instrumentation.adapter import Adapter
+from autogen_otel.instrumentation.ag2_models import close_chat, open_bypassing
+from autogen_otel.instrumentation.ag2_network import network
+from autogen_otel.instrumentation.ag2_schemas import SCHEMAS
+from autogen_otel.instrumentation.ag2_silent import SILENT
+from autogen_otel.instrumentation.ag2_tools import close_tool, open_background, open_tool, show_failed_task
+from autogen_otel.instrumentation.ag2_turns import keep_tools, keep_traceback, observe_scopes, record_unprepared
+from autogen_otel.instrumentation.operations import operation
+from autogen_otel.patching.patch import Patch, wrap
+
+if TYPE_CHECKING:
+    from autogen_otel.patching.patches import Patches
+
+
+# The clients that ag2 brings. Through middleware they are seen already; a summary of a conversation goes past it.
+_CLIENTS: Final = (
+    *(("openai", "openai_client", "OpenAIClient"), ("openai", "openai_responses_client", "OpenAIResponsesClient")),
+    *(("anthropic", "anthropic_client", "AnthropicClient"), ("bedrock", "bedrock_client", "BedrockClient")),
+    *(("dashscope", "dashscope_client", "DashScopeClient"), ("gemini", "gemini_client", "GeminiClient")),
+    *(("mistral", "mistral_client", "MistralClient"), ("ollama", "ollama_client", "OllamaClient")),
+    *(("xai", "xai_client", "XAIClient"), ("zai", "zai_client", "ZAIClient")),
+)
+
+
+def _patches(_: Patches, content: bool) -> tuple[Patch, ...]:
+    failed_task, chat = wrap(show_failed_task), operation(open_bypassing, close_chat)
+    return (
+        Patch("ag2.agent", "Agent._turn_scope", wrap(observe_scopes(content)), "every turn of every agent"),
+        Patch("ag2.agent", "Agent._prepare_turn", wrap(record_unprepared), "a turn without a model never gets there"),
+        Patch("ag2.agent", "AgentRun.__aexit__", wrap(keep_traceback), "wipes the traceback of what a turn raises"),
+        Patch("ag2.tools.executor", "ToolExecutor.register", wrap(keep_tools), "which tools there are in a turn"),
+        Patch(
+            "ag2.tools.executor",
+            "_execute_call",
+            operation(open_tool, close_tool),
+            "every tool call; no middleware sees unknown tools, nor what observers of a call raise",
+        ),
+        Patch("ag2.agent", "_run_task", failed_task, "run_subtask and run_subtasks make a text of a failure"),
+        Patch("ag2.tools.subagents.subagent_tool", "run_task", failed_task, "so does an agent as a tool"),
+        Patch("ag2.tools.subagents.background", "run_task", failed_task, "so does an agent in the background"),
+        Patch("ag2.tools.dynamic.handler", "run_task", failed_task, "so does an agent made by a model", optional=True),
+        Patch(
+            "ag2.tools.subagents.background",
+            "_run_and_deliver",
+            operation(open_background),
+            "outlives the tool call by which it was started",
+        ),
+        *SCHEMAS,
+        *(
+            Patch(f"ag2.config.{package}.{module}", f"{cls}.__call__", chat, "calls past the middleware", optional=True)
+            for package, module, cls in _CLIENTS
+        ),
+        *network(),
+        *SILENT,
+    )
+
+
+ADAPTER: Final = Adapter(
+    name="ag2",
+    module="ag2",
+    distributions=("ag2",),
+    versions="1.0.0 to 1.2.1",
+    patches=_patches,
+)

@@ -1,0 +1,91 @@
+"""Which conversation an agent or a team uses, and in which request each of its messages was said.
+
+An agent keeps what was said in its model context, for whoever asks it; several agents may be given one context.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from autogen_otel.core.guard import guard
+from autogen_otel.core.ids import serials
+from autogen_otel.operations.provenance import introduce
+from autogen_otel.patching.patch import Patch, Switch, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from autogen_otel.operations.operation import OpenOperation
+
+_CONTEXT: Final = "autogen_core.model_context._chat_completion_context"
+_contexts: Final = serials()
+_teams: Final = serials()
+
+
+def use_context(opened: OpenOperation, agent: Any) -> None:
+    """Tell that an agent's turn uses its model context; an agent without one keeps nothing."""
+    context = getattr(agent, "_model_context", None)
+    if context is not None:
+        opened.use(f"context-{_contexts.of(context)}")
+
+
+def use_team(opened: OpenOperation, team: Any) -> None:
+    """Tell that a run uses its team, which keeps the messages of all its agents."""
+    opened.use(f"team-{_teams.of(team)}")
+
+
+def _add(_: Any, switch: Switch) -> Callable[..., Any]:
+    def add_message(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+        if switch.on:
+            guard.call(_introduce, args[0] if args else kwargs.get("message"))
+        return wrapped(*args, **kwargs)
+
+    return add_message
+
+
+def _load(_: Any, switch: Switch) -> Callable[..., Any]:
+    def load_state(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+        if switch.on:
+            guard.call(_introduce_state, args[0] if args else kwargs.get("state"))
+        return wrapped(*args, **kwargs)
+
+    return load_state
+
+
+def _introduce(message: Any) -> None:
+    for text in texts_in(message):
+        introduce(text)
+
+
+def _introduce_state(state: Any) -> None:
+    for message in state.get("messages", ()):
+        _introduce(message)
+
+
+def texts_in(message: Any) -> Iterator[str]:
+    """Yield the texts of a message of `autogen_core`, or of what one was saved as: results and arguments included."""
+    content = _part(message, "content")
+    for part in content if isinstance(content, list) else (content,):
+        for text in (part, _part(part, "content"), _part(part, "arguments")):
+            if isinstance(text, str):
+                yield text
+
+
+def _part(thing: Any, name: str) -> Any:
+    return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
+
+
+CONVERSATIONS: Final = (
+    Patch(
+        _CONTEXT,
+        "ChatCompletionContext.add_message",
+        wrap(_add),
+        "in which request a message was said, so that it is noticed in the prompt of another",
+    ),
+    Patch(
+        _CONTEXT,
+        "ChatCompletionContext.load_state",
+        wrap(_load),
+        "what an application loads is said by the request that loads it",
+    ),
+)

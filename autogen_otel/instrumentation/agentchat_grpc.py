@@ -1,0 +1,169 @@
+"""AutoGen's runtime over gRPC: one trace and one request ID over all its processes, and the messages that get lost.
+
+A message takes W3C's `traceparent` and the request ID along; nothing goes into baggage. An exception is recorded in the
+process in which it was raised: the sender gets only its text. AutoGen answers a message that never reaches an agent
+with nothing at all, and its sender waits for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.context import Context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from autogen_otel.core.facts import FaultKind, Kind
+from autogen_otel.core.guard import guard
+from autogen_otel.core.ids import clean_request_id
+from autogen_otel.faults.marks import recorded_fault
+from autogen_otel.instrumentation.agentchat_core import keep_factory_error, name_of
+from autogen_otel.instrumentation.agentchat_messages import Origin, adopt, current_request, open_here, take_origin
+from autogen_otel.patching.patch import Patch, Switch, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+
+_WORKER: Final = "autogen_ext.runtimes.grpc._worker_runtime"
+_HOST: Final = "autogen_ext.runtimes.grpc._worker_runtime_host_servicer"
+# The name of a CloudEvents attribute has small letters and digits only, and at most 20 of them.
+REQUEST_ID: Final = "autogenrequestid"
+_NO_AGENT: Final = "agent_not_found"
+_trace_context: Final = TraceContextTextMapPropagator()
+_CARRIED: Final = (*sorted(_trace_context.fields), REQUEST_ID)
+
+
+# Sending
+
+
+def _send(_: Any, switch: Switch) -> Callable[..., Any]:
+    """Let the metadata that AutoGen gives each message tell where it was sent."""
+
+    def metadata(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
+        made = wrapped(*args, **kwargs)
+        if switch.on:
+            guard.call(_address, made)
+        return made
+
+    return metadata
+
+
+def _address(metadata: dict[str, str]) -> None:
+    origin = take_origin()
+    _trace_context.inject(metadata, origin.telemetry)
+    if origin.request_id is not None:
+        metadata[REQUEST_ID] = origin.request_id
+
+
+def _publish(_: Any, switch: Switch) -> Callable[..., Any]:
+    """Put the metadata onto an event too, which AutoGen sends without any."""
+
+    def send(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
+        if switch.on:
+            guard.call(_address_event, *args, **kwargs)
+        return wrapped(*args, **kwargs)
+
+    return send
+
+
+def _address_event(runtime_message: Any, send_type: str, recipient: Any, telemetry_metadata: Mapping[str, str]) -> None:  # noqa: ARG001
+    if runtime_message.HasField("cloudEvent"):
+        attributes = runtime_message.cloudEvent.attributes
+        for key in _CARRIED:
+            if key in telemetry_metadata:
+                attributes[key].ce_string = telemetry_metadata[key]
+
+
+# Handling
+
+
+def _origin_of(message: Any) -> Origin:
+    """Return where a message of another process was sent; what it says is untrusted."""
+    if hasattr(message, "attributes"):
+        found = {key: message.attributes[key].ce_string for key in _CARRIED if key in message.attributes}
+    else:
+        found = {key: message.metadata[key] for key in _CARRIED if key in message.metadata}
+    request_id = found.get(REQUEST_ID)
+    telemetry = _trace_context.extract(found, Context())
+    return Origin(clean_request_id(request_id) if request_id else None, None, telemetry)
+
+
+def _handle(_: Any, switch: Switch) -> Callable[..., Any]:
+    async def process(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
+        if not switch.on:
+            return await wrapped(*args, **kwargs)
+        (message,) = (*args, *kwargs.values())
+        guard.call(lambda: adopt(_origin_of(message)))
+        try:
+            return await wrapped(*args, **kwargs)
+        except BaseException as error:
+            guard.call(_lose, message, error)
+            raise
+
+    return process
+
+
+def _lose(message: Any, error: BaseException) -> None:
+    """Record what has kept a message from its agent, or an answer from who waits for it."""
+    if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
+        return
+    if recorded_fault(error, current_request()) is None:
+        _open_lost(message).fail(error)
+
+
+def _open_lost(message: Any) -> Any:
+    target = getattr(message, "target", None)
+    if target is None:
+        return open_here(Kind.WORKFLOW, "message")
+    name = name_of(target.type)
+    return open_here(Kind.AGENT, name, agent=name)
+
+
+# The host
+
+
+def _deliver(_: Any, switch: Switch) -> Callable[..., Any]:
+    async def process(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:
+        if switch.on:
+            guard.call(_look_for_agent, instance, args[0] if args else kwargs["request"])
+        return await wrapped(*args, **kwargs)
+
+    return process
+
+
+def _look_for_agent(host: Any, request: Any) -> None:
+    client = host._agent_type_to_client_id.get(request.target.type)
+    if host._data_connections.get(client) is None:
+        adopt(_origin_of(request))
+        opened = _open_lost(request)
+        opened.unheard = True
+        text = f"no worker has agent type {request.target.type}; the message is dropped, and its sender waits for ever"
+        opened.report(FaultKind.RAISED, _NO_AGENT, text)
+        opened.finish()
+
+
+def grpc() -> tuple[Patch, ...]:
+    """Return the patches of workers and host."""
+    handle, runtime = wrap(_handle), "GrpcWorkerAgentRuntime"
+    return (
+        Patch(_WORKER, "get_telemetry_grpc_metadata", wrap(_send), "each message takes its request along"),
+        Patch(_WORKER, f"{runtime}._send_message", wrap(_publish), "an event is sent without any metadata"),
+        Patch(_WORKER, f"{runtime}._process_request", handle, "a message of another process"),
+        Patch(_WORKER, f"{runtime}._process_event", handle, "the same of an event"),
+        Patch(_WORKER, f"{runtime}._process_response", handle, "an answer of another process"),
+        Patch(
+            _WORKER,
+            f"{runtime}._invoke_agent_factory",
+            wrap(keep_factory_error),
+            "makes an agent at its first message, outside any except clause",
+        ),
+        Patch(
+            _HOST,
+            "GrpcWorkerAgentRuntimeHostServicer._process_request",
+            wrap(_deliver),
+            "drops a message to an agent that no worker has",
+        ),
+    )

@@ -1,0 +1,95 @@
+"""Tools that something other than an AssistantAgent runs: an MCP server, a workbench, an agent of `autogen_core`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from autogen_otel.core import names
+from autogen_otel.core.facts import FaultKind, Kind
+from autogen_otel.core.guard import guard
+from autogen_otel.faults.marks import mark, recorded_fault
+from autogen_otel.instrumentation.agentchat_tool_calls import InsideCall, catch, current_call, open_call, report_error
+from autogen_otel.instrumentation.operations import operation
+from autogen_otel.operations.operation import OpenOperation, current_operation
+from autogen_otel.patching.patch import Patch, Switch, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Args = tuple[Any, ...]
+Kwargs = dict[str, Any]
+
+_MCP: Final = "autogen_ext.tools.mcp._workbench"
+
+
+def _open_mcp(_: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
+    name = kwargs["name"] if "name" in kwargs else args[0]
+    call_id = args[3] if len(args) > 3 else kwargs.get("call_id")
+    call = current_call(name, call_id)
+    return InsideCall(call) if call is not None else open_call(name, call_id)
+
+
+def _close_mcp(opened: OpenOperation, result: Any) -> None:
+    if result.is_error and opened.fault is None and not isinstance(opened, InsideCall):
+        report_error(opened, "{}", result.to_text())
+
+
+def _open_core_call(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation | None:
+    """Open the call that a core ToolAgent is asked for; it may name a tool that is not there."""
+    message: Any = args[0] if args else kwargs.get("message")
+    if type(message).__name__ != "FunctionCall" or type(agent).__name__ != "ToolAgent":
+        return None
+    opened = open_call(message.name, message.id)
+    opened.on_failure = _judge_core
+    return opened
+
+
+def _judge_core(opened: OpenOperation, error: BaseException) -> None:
+    kinds = {"ToolNotFoundException": FaultKind.UNKNOWN_TOOL, "InvalidToolArgumentsException": FaultKind.BAD_ARGUMENTS}
+    opened.fault_kind = kinds.get(type(error).__name__, opened.fault_kind)
+    if opened.fault_kind is FaultKind.UNKNOWN_TOOL:
+        opened.attributes[names.TOOL_KNOWN] = False
+        # Its own text is empty; what it wants to say stands in a field.
+        opened.report(opened.fault_kind, opened.fault_kind.value, str(getattr(error, "content", "")))
+        if opened.fault is not None:
+            mark(error, opened.fault)
+    elif error.__cause__ is not None:
+        opened.catch(error.__cause__)
+
+
+def _keep_error(_: Any, switch: Switch) -> Callable[..., Any]:
+    """Record an exception in the tool call of which a workbench is about to keep only the text."""
+
+    def format_errors(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
+        if switch.on:
+            guard.call(_catch_here, args[0] if args else kwargs.get("error"))
+        return wrapped(*args, **kwargs)
+
+    return format_errors
+
+
+def _catch_here(error: Any) -> None:
+    current = current_operation()
+    if current is None or current.fact.kind is not Kind.TOOL or not isinstance(error, BaseException):
+        return
+    # A tool that a tool has called by itself has recorded its own.
+    if recorded_fault(error, current.fact.request_id) is None:
+        catch(current, error)
+
+
+WORKBENCHES: Final = (
+    Patch(
+        "autogen_core.tools._static_workbench",
+        "StaticWorkbench._format_errors",
+        wrap(_keep_error),
+        "makes a text of a tool's exception",
+    ),
+    Patch(_MCP, "McpWorkbench.call_tool", operation(_open_mcp, _close_mcp), "a tool of an MCP server"),
+    Patch(_MCP, "McpWorkbench._format_errors", wrap(_keep_error), "makes a text of an MCP server's failure"),
+    Patch(
+        "autogen_core._routed_agent",
+        "RoutedAgent.on_message_impl",
+        operation(_open_core_call),
+        "a tool call that a core ToolAgent is asked for",
+    ),
+)

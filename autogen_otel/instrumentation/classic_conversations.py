@@ -1,0 +1,62 @@
+"""Which conversation a classic chat uses, and in which request each of its messages was said.
+
+An agent keeps one history for each partner. The conversation is therefore the pair, not the agent: an assistant that
+serves many requests at once is safe as long as each has a user proxy of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from autogen_otel.core.guard import guard
+from autogen_otel.core.ids import serials
+from autogen_otel.instrumentation.messages import introduce_message
+from autogen_otel.operations.operation import current_operation
+from autogen_otel.patching.patch import Patch, Switch, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_AGENT: Final = "autogen.agentchat.conversable_agent"
+agent_serials: Final = serials()
+
+
+def _prepare(_: Any, switch: Switch) -> Callable[..., Any]:
+    def prepare(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        if switch.on:
+            guard.call(_use, instance, args[0] if args else kwargs.get("recipient"))
+        return wrapped(*args, **kwargs)
+
+    return prepare
+
+
+def _use(agent: Any, partner: Any) -> None:
+    operation = current_operation()
+    if operation is not None:
+        first, second = sorted((agent_serials.of(agent), agent_serials.of(partner)))
+        operation.use(f"{first}-{second}")
+
+
+def _append(_: Any, switch: Switch) -> Callable[..., Any]:
+    def append(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+        if switch.on:
+            guard.call(introduce_message, args[0] if args else kwargs.get("message"))
+        return wrapped(*args, **kwargs)
+
+    return append
+
+
+CONVERSATIONS: Final = (
+    Patch(
+        _AGENT,
+        "ConversableAgent._prepare_chat",
+        wrap(_prepare),
+        "which two agents' history a chat reads and writes, members of a group included",
+    ),
+    Patch(
+        _AGENT,
+        "ConversableAgent._append_oai_message",
+        wrap(_append),
+        "in which request a message was said, so that it is noticed in the prompt of another",
+    ),
+)

@@ -1,0 +1,44 @@
+"""A provider for each test of the agentchat line."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from autogen_otel.demo.provider import Provider, echo_tools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# The modules import it at their top, sorted before anything that could skip them.
+collect_ignore_glob = [] if find_spec("autogen_agentchat") else ["test_*.py"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let clients load one certificate and not all of them: 40 ms for each client, and none is used on loopback."""
+    certifi = pytest.importorskip("certifi")
+    end = "-----END CERTIFICATE-----\n"
+    first = Path(certifi.where()).read_text().partition(end)[0] + end
+    path = tmp_path_factory.mktemp("certificates") / "one.pem"
+    path.write_text(first[first.index("-----BEGIN") :])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(path))
+        patch.delenv("SSL_CERT_DIR", raising=False)
+        yield
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """Run a provider that calls the tools it is told to call."""
+    with Provider(echo_tools) as provider:
+        yield provider
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let openai's client try again at once."""
+    monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.0)

@@ -1,0 +1,141 @@
+"""Requests of classic AutoGen that fail in different ways, and healthy ones; run as a program.
+
+Its last line of output is JSON: the verdicts that were reached while it ran.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import openai
+from support.classic import RETRYING, a_chat, chat, pair
+
+import autogen_otel
+from autogen_otel.demo.provider import Provider, Sequence, Slow, Status, echo_tools, rate_limit_exceeded
+from autogen_otel.operations.listeners import Listener, listeners
+from autogen_otel.telemetry.spans import Spans
+
+POLICIES: dict[str, str] = {"p1": "roof"}
+
+
+class Verdicts(Listener):
+    """Keeps each verdict, with the IDs of spans in place of the numbers of operations."""
+
+    def __init__(self) -> None:
+        (self._spans,) = (one for one in listeners._all if isinstance(one, Spans))
+        self._ids: dict[int, str] = {}
+        self.told: list[dict[str, Any]] = []
+
+    def started(self, operation: Any) -> None:
+        context = self._spans.context_of(operation.id)
+        assert context is not None
+        self._ids[operation.id] = f"{context.span_id:016x}"
+
+    def concluded(self, operation: Any, verdict: Any) -> None:
+        self.told.append(as_data(verdict, self._ids.__getitem__))
+
+
+def as_data(verdict: Any, span_id: Any) -> dict[str, Any]:
+    """Return a verdict as JSON has it."""
+    return {
+        "request": verdict.request_id,
+        "span": span_id(verdict.operation_id),
+        "failed": verdict.failed,
+        "findings": [
+            {
+                "cause": finding.cause.value,
+                "detail": finding.detail,
+                "summary": finding.summary,
+                "certain": finding.certain,
+                "evidence": [[span_id(one.operation_id), one.fault_id, one.says] for one in finding.evidence],
+                "blame": dict(finding.blame),
+            }
+            for finding in verdict.findings
+        ],
+    }
+
+
+def lookup_policy(policy_id: str) -> str:
+    return POLICIES[policy_id]
+
+
+async def blocking(seconds: float) -> str:
+    time.sleep(seconds)
+    return "done"
+
+
+def one(request_id: str, user: Any, assistant: Any, text: str) -> None:
+    """Make a request as a web handler does."""
+    with contextlib.suppress(Exception), autogen_otel.request(request_id):
+        chat(user, assistant, text)
+
+
+async def a_one(request_id: str, provider: Provider, text: str, *tools: Any, **more: Any) -> None:
+    """The same, async."""
+    assistant, user = pair(provider, *tools, **more)
+    with contextlib.suppress(Exception), autogen_otel.request(request_id):
+        await a_chat(user, assistant, text)
+
+
+def main() -> None:
+    instrumentation = autogen_otel.instrument()
+    verdicts = Verdicts()
+    listeners.add(verdicts)
+    openai._base_client.INITIAL_RETRY_DELAY = 0.0
+    with Provider(echo_tools) as provider, Provider(lambda chat: Slow(0.2, echo_tools(chat))) as slow:
+        one("req-healthy", *reversed(pair(provider)), "hello")
+        assistant, user = pair(provider, lookup_policy)
+        one("req-tool", user, assistant, 'call lookup_policy {"policy_id": "p9"}')
+        one("req-tool-well", user, assistant, 'call lookup_policy {"policy_id": "p1"}')
+        one("req-unknown-tool", user, assistant, 'call lookup_polic {"policy_id": "p1"}')
+        for number, status in enumerate((500, 401, 400, 503)):
+            with Provider(lambda _, status=status: Status(status)) as broken:
+                assistant, user = pair(broken)
+                one(f"req-status-{number}", user, assistant, "hello")
+        with Provider(rate_limit_exceeded(0.01)) as refusing:
+            for number in range(3):
+                assistant, user = pair(refusing, **RETRYING)
+                one(f"req-429-{number}", user, assistant, "hello")
+        with Provider(Sequence([rate_limit_exceeded(0.01), echo_tools])) as strained:
+            assistant, user = pair(strained, **RETRYING)
+            one("req-429-absorbed", user, assistant, "hello")
+        shared_assistant, shared_user = pair(slow)
+        with ThreadPoolExecutor(4) as pool:
+            for number in range(4):
+                pool.submit(one, f"req-shared-{number}", shared_user, shared_assistant, f"I am user {number}")
+        with ThreadPoolExecutor(4) as pool:
+            for number in range(4):
+                fresh_assistant, fresh_user = pair(slow)
+                pool.submit(one, f"req-fresh-{number}", fresh_user, fresh_assistant, f"I am user {number}")
+        lock = threading.Lock()
+        with ThreadPoolExecutor(3) as pool:
+            for number in range(3):
+                pool.submit(locked, lock, f"req-locked-{number}", shared_user, shared_assistant)
+        asyncio.run(on_one_loop(provider, slow))
+    instrumentation.flush()
+    print(json.dumps(verdicts.told))
+
+
+def locked(lock: threading.Lock, request_id: str, user: Any, assistant: Any) -> None:
+    with lock:
+        one(request_id, user, assistant, f"hello from {request_id}")
+
+
+async def on_one_loop(provider: Provider, slow: Provider) -> None:
+    """Block an event loop for longer than the others wait, and cancel a request."""
+    blocker = a_one("req-blocker", provider, 'call blocking {"seconds": 0.8}', blocking)
+    with Provider(lambda chat: Slow(1.5, echo_tools(chat))) as slower:
+        victims = [asyncio.wait_for(a_one(f"req-victim-{number}", slower, "hello"), 0.4) for number in range(2)]
+        await asyncio.gather(blocker, *victims, return_exceptions=True)
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(a_one("req-cancelled", slow, "hello"), 0.1)
+
+
+if __name__ == "__main__":
+    main()
