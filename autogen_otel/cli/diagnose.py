@@ -12,10 +12,13 @@ from autogen_otel.diagnosis.gathered import Gathered
 from autogen_otel.diagnosis.jaeger import Jaeger, JaegerFailed
 from autogen_otel.diagnosis.load import MALFORMED
 from autogen_otel.diagnosis.render_diagnosis import render_diagnosis
+from autogen_otel.diagnosis.render_diagnosis_html import diagnosis_page
 from autogen_otel.diagnosis.render_diagnosis_json import diagnosis_data
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from autogen_otel.diagnosis.seen import Diagnosis
 
 
 FOUND: Final = 1
@@ -78,7 +81,7 @@ def diagnose(source: Source, *, now_ns: int, as_json: bool, html: Path | None) -
     else:
         render_diagnosis(console(), found, name)
     reading.tell_problems()
-    if html is not None and not _write_page(html, found, name, source, reading, now_ns):
+    if html is not None and not _write_page(html, found, name, now_ns):
         return UNREADABLE
     return FOUND if found.alarming else 0
 
@@ -89,13 +92,21 @@ def _gather(source: Source, reading: Reading, gathered: Gathered, now_ns: int) -
         reading.each(gathered.take)
         return str(reading.path)
     jaeger = Jaeger(source.jaeger, source.service)
-    for document in jaeger.documents(reading.from_ns, now_ns):
-        try:
+    try:
+        for document in jaeger.documents(reading.from_ns, now_ns):
             gathered.take(document)
-        except MALFORMED as error:
-            raise JaegerFailed(f"{source.jaeger} answered what is no OTLP: {error}") from error
+    except MALFORMED as error:
+        raise JaegerFailed(f"{source.jaeger} answered what is no OTLP: {error}") from error
     return f"service {jaeger.service} in {source.jaeger}"
 
 
-def _write_page(html, found, name, source, reading, now_ns) -> bool:
-    return True
+def _write_page(file: Path, found: Diagnosis, name: str, now_ns: int) -> bool:
+    try:
+        file.write_text(diagnosis_page(found, name, now_ns), "utf-8")
+    except ImportError:
+        say("--html needs jinja2: pip install 'autogen-otel[cli]'")
+    except OSError as error:
+        say(f"{file} cannot be written: {error.strerror or error}")
+    else:
+        return True
+    return False

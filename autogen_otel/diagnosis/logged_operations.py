@@ -119,7 +119,7 @@ class _Family:
     def _add_request(self, root_id: int, lines: list[Line]) -> None:
         """Add a request of which nothing but faults is logged: the log level leaves out the rest."""
         failed = [line for line in lines if line.told.get(names.LOG_MASKED) is False]
-        told = {names.LOG_OUTCOME: Outcome.ERROR.value if failed else Outcome.OK.value}
+        told: Json = {names.LOG_OUTCOME: Outcome.ERROR.value if failed else Outcome.OK.value}
         if failed:
             told |= {key: failed[-1].told.get(key) for key in (names.LOG_FAULT_ID, names.LOG_EXCEPTION_TYPE)}
         for key in (names.LOG_REQUEST_ID, names.LOG_PID, names.LOG_THREAD):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
@@ -11,7 +12,7 @@ from autogen_otel.core.causes import Cause
 from autogen_otel.detectors.pages import page_of
 from autogen_otel.diagnosis.lines import field, heading, joined, show
 from autogen_otel.diagnosis.render_fault import place
-from autogen_otel.diagnosis.suspects import own_line, raising_frame
+from autogen_otel.diagnosis.suspects import PACKAGE, own_line, raising_frame
 from autogen_otel.diagnosis.words import count, plain, share, when
 
 if TYPE_CHECKING:
@@ -71,6 +72,19 @@ def overview(diagnosis: Diagnosis) -> list[str]:
     return told
 
 
+def paragraphs(text: str) -> list[tuple[bool, str]]:
+    """Return the paragraphs of a page of the manual: whether each is code, and its text without the indent."""
+    found: list[tuple[bool, str]] = []
+    for paragraph in text.split("\n\n"):
+        is_code = paragraph.startswith("    ")
+        plain_text = textwrap.dedent(paragraph) if is_code else paragraph
+        if is_code and found and found[-1][0]:
+            found[-1] = (True, f"{found[-1][1]}\n\n{plain_text}")
+        else:
+            found.append((is_code, plain_text))
+    return found
+
+
 def _header(console: Console, diagnosis: Diagnosis, source: str) -> None:
     requests = diagnosis.requests
     first = Text(f"{count(len(requests), 'request')}, {count(diagnosis.spans, 'span')}", style="bold")
@@ -114,7 +128,7 @@ def _group(console: Console, number: int, group: Group, total: int) -> None:
 def _blame(console: Console, group: Group) -> None:
     told: dict[str, str] = {}
     for key, values in group.blame.items():
-        words = ", ".join(f"{plain(value)} ({number})" for value, number in values[:_MOST])
+        words = ", ".join(f"{plain(PACKAGE.sub('', value))} ({number})" for value, number in values[:_MOST])
         more = f", {len(values) - _MOST} more" if len(values) > _MOST else ""
         told.setdefault(BLAMED.get(key, key), words + more)
     for label in dict.fromkeys(BLAMED.values()):
@@ -130,7 +144,7 @@ def _fix(console: Console, group: Group, fix: str) -> None:
     if own is not None:
         field(console, "your code", joined(Text(place(own), style="bold"), Text(f"    {plain(own.source)}", "cyan")))
     label = "fix"
-    for paragraph in fix.split("\n\n"):
-        for line in paragraph.splitlines():
-            field(console, label, line, "cyan" if line.startswith("    ") else "green")
+    for is_code, text in paragraphs(fix):
+        for line in text.splitlines():
+            field(console, label, f"    {line}" if is_code else line, "cyan" if is_code else "green")
             label = ""

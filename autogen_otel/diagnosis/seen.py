@@ -50,13 +50,17 @@ class Seen:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended with an exception."""
-        return self.outcome is Outcome.ERROR
+        """Whether it ended with an exception, or was broken off for another reason than that its client went away."""
+        return self.outcome is Outcome.ERROR or (self.outcome is Outcome.CANCELLED and self._has_cause)
 
     @property
     def wrong(self) -> bool:
         """Whether it answered and the answer is not to be trusted."""
-        return not self.failed and self.verdict is not None and self.verdict.cause is not Cause.CANCELLED
+        return self.outcome is Outcome.OK and self._has_cause
+
+    @property
+    def _has_cause(self) -> bool:
+        return self.verdict is not None and self.verdict.cause is not Cause.CANCELLED
 
     @property
     def bad(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from autogen_otel.core import names
@@ -79,7 +80,7 @@ def _is_own_request(operation: Operation, above: Operation) -> bool:
 
 
 def _below(span: Span, parent_id: int | None) -> Span:
-    return span._replace(operation=span.operation._replace(parent_id=parent_id))
+    return span._replace(operation=replace(span.operation, parent_id=parent_id))
 
 
 def _adopt(orphans: list[Span], spans: dict[int, Span], roots: defaultdict[tuple[int, str], list[int]]) -> set[int]:
@@ -109,7 +110,8 @@ def _adopt(orphans: list[Span], spans: dict[int, Span], roots: defaultdict[tuple
 def _request_of(family: list[Span]) -> Span:
     """Return a request for operations of which only the ID of what was above them is known."""
     first = min(family, key=lambda span: span.operation.started_ns)
-    operation = first.operation._replace(
+    operation = replace(
+        first.operation,
         id=first.operation.parent_id or first.trace_id,
         kind=Kind.REQUEST,
         name=Kind.REQUEST.value,

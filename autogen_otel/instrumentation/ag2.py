@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from autogen_otel.instrumentation.adapter import Adapter
+from autogen_otel.instrumentation.ag2_conversations import CONVERSATIONS
 from autogen_otel.instrumentation.ag2_models import close_chat, open_bypassing
 from autogen_otel.instrumentation.ag2_network import network
 from autogen_otel.instrumentation.ag2_schemas import SCHEMAS
@@ -16,6 +17,7 @@ from autogen_otel.instrumentation.ag2_silent import SILENT
 from autogen_otel.instrumentation.ag2_tools import close_tool, open_background, open_tool, show_failed_task
 from autogen_otel.instrumentation.ag2_turns import keep_tools, keep_traceback, observe_scopes, record_unprepared
 from autogen_otel.instrumentation.operations import operation
+from autogen_otel.operations.provenance import forget_texts
 from autogen_otel.patching.patch import Patch, wrap
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ _CLIENTS: Final = (
 )
 
 
-def _patches(_: Patches, content: bool) -> tuple[Patch, ...]:
+def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
+    patches.on_undo(forget_texts)
     failed_task, chat = wrap(show_failed_task), operation(open_bypassing, close_chat)
     return (
         Patch("ag2.agent", "Agent._turn_scope", wrap(observe_scopes(content)), "every turn of every agent"),
@@ -62,6 +65,7 @@ def _patches(_: Patches, content: bool) -> tuple[Patch, ...]:
         ),
         *network(),
         *SILENT,
+        *CONVERSATIONS,
     )
 
 

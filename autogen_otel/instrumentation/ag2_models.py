@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.instrumentation.content import answers, input_messages
+from autogen_otel.instrumentation.messages import foreign_attributes
 from autogen_otel.instrumentation.model_calls import request_attributes
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
+from autogen_otel.operations.provenance import introduce
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +23,7 @@ def open_chat(turn: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: 
     """Open a model call of a turn; the arguments are those of the middleware's hook."""
     # The innermost link of the chain of middleware is a partial of the client.
     client = getattr(args[0], "func", args[0])
-    attributes = _attributes_of(client)
+    attributes = {**_attributes_of(client), **foreign_attributes(texts_of(args[1]))}
     opened: OpenOperation = turn.open(Kind.MODEL, attributes[names.REQUEST_MODEL], attributes=attributes)
     if turn.content:
         opened.attributes.update(input_messages(messages_of(args[1])))
@@ -30,6 +32,7 @@ def open_chat(turn: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: 
 
 def close_chat(opened: OpenOperation, response: Any) -> None:
     """Note what the model's answer tells."""
+    introduce(getattr(response, "content", None))
     attributes = opened.attributes
     usage = getattr(response, "usage", None)
     for thing, key, name in (

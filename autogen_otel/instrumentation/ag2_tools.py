@@ -12,6 +12,7 @@ from autogen_otel.instrumentation.ag2_network import NETWORK_TOOLS, last_failure
 from autogen_otel.instrumentation.ag2_turns import current_turn
 from autogen_otel.instrumentation.content import content_of
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
+from autogen_otel.operations.provenance import introduce
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,7 @@ def open_tool(_: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
 
 def close_tool(opened: OpenOperation, result: Any) -> None:
     """Record the exception that ag2 has made an event, and a text for the model, of."""
+    introduce(_text_of(result))
     error = getattr(result, "error", None)
     if isinstance(error, BaseException):
         if type(result).__name__ == "ToolNotFoundEvent":

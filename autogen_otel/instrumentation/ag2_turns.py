@@ -11,6 +11,7 @@ from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import serials
+from autogen_otel.instrumentation.ag2_conversations import introduce_history, use_stream
 from autogen_otel.instrumentation.ag2_models import close_chat, open_chat
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation, spanless
 from autogen_otel.operations.shapes import around
@@ -108,8 +109,7 @@ class Turn:
         return self
 
     def on_turn(self, call_next: Next, event: Any, context: Any) -> Awaitable[Any]:
-        """Note which conversation it is; the operation of the turn stands around all middleware."""
-        guard.call(lambda: self.operation.use(f"stream-{context.stream.id}"))
+        """Let it pass: the operation of the turn stands around all middleware."""
         return call_next(event, context)
 
     def on_tool_execution(self, call_next: Next, event: Any, context: Any) -> Awaitable[Any]:
@@ -118,6 +118,7 @@ class Turn:
 
     def on_llm_call(self, call_next: Next, events: Any, context: Any) -> Awaitable[Any]:
         """Observe a model call."""
+        guard.call(introduce_history, events)
         return _chat(_call, self, (call_next, events, context), {})  # type: ignore[no-any-return]
 
     def on_human_input(self, call_next: Next, event: Any, context: Any) -> Awaitable[Any]:
@@ -201,6 +202,7 @@ def observe_scopes(content: bool) -> Callable[[Any, Switch], Callable[..., Any]]
             turn = guard.call(Turn, instance, given, content)
             if not turn:
                 return wrapped(*args, **{**kwargs, "additional_middleware": given})
+            guard.call(use_stream, turn.operation, args, kwargs)
             # Last is innermost: there each attempt of a RetryMiddleware is seen, and what the model is really sent.
             return _Scope(wrapped(*args, **{**kwargs, "additional_middleware": (*given, turn)}), turn)
 

@@ -8,6 +8,7 @@ from autogen_otel.core.facts import Kind
 from autogen_otel.instrumentation.adapter import Adapter
 from autogen_otel.instrumentation.agentchat_agents import Agents
 from autogen_otel.instrumentation.agentchat_classes import meet_below
+from autogen_otel.instrumentation.agentchat_conversations import CONVERSATIONS
 from autogen_otel.instrumentation.agentchat_grpc import grpc
 from autogen_otel.instrumentation.agentchat_models import ModelClients
 from autogen_otel.instrumentation.agentchat_runtime import runtime
@@ -19,6 +20,7 @@ from autogen_otel.instrumentation.code_runs import EXECUTE, CodeExecutors
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.instrumentation.threads import carrying
 from autogen_otel.operations.operation import OpenOperation, open_operation
+from autogen_otel.operations.provenance import forget_texts
 from autogen_otel.patching.patch import Patch
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ def _open_speaker(manager: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  #
 
 
 def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
+    patches.on_undo(forget_texts)
     models, executors = ModelClients(patches, content), CodeExecutors(patches)
     agents = Agents(patches, models, executors)
 
@@ -90,6 +93,7 @@ def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
             "a sync tool runs in an executor, with an empty context",
             watch=catch_in_thread,
         ),
+        *CONVERSATIONS,
         *SPANS,
         *runtime(patches, content),
         *grpc(),

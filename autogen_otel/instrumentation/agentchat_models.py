@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.instrumentation.agentchat_classes import is_left, meet_below
+from autogen_otel.instrumentation.agentchat_conversations import texts_in
 from autogen_otel.instrumentation.agentchat_openai import OPENAI
+from autogen_otel.instrumentation.clients import client_attributes
 from autogen_otel.instrumentation.content import content_of, input_messages
+from autogen_otel.instrumentation.messages import foreign_attributes
 from autogen_otel.instrumentation.model_calls import request_attributes
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
@@ -46,15 +49,7 @@ def model_input(args: Args, kwargs: Kwargs) -> Iterable[Any]:
 
 def texts_of_input(messages: Iterable[Any]) -> list[str]:
     """Return the texts of the messages of a model call, results of tools and arguments of calls included."""
-    return [text for message in messages for text in _texts_of(message)]
-
-
-def _texts_of(message: Any) -> Iterator[str]:
-    content = getattr(message, "content", None)
-    for part in content if isinstance(content, list) else (content,):
-        for text in (part, getattr(part, "content", None), getattr(part, "arguments", None)):
-            if isinstance(text, str):
-                yield text
+    return [text for message in messages for text in texts_in(message)]
 
 
 def _provider_behind(client: Any) -> Any:
@@ -67,7 +62,7 @@ def _provider_behind(client: Any) -> Any:
     return client
 
 
-def _open(client: Any, kwargs: Kwargs, *, stream: bool) -> OpenOperation | None:
+def _open(client: Any, args: Args, kwargs: Kwargs, *, stream: bool) -> OpenOperation | None:
     current = current_operation()
     if current is not None and current.fact.kind is Kind.MODEL:
         # A cache that asks the client behind it, a class that calls its parent: one call, one span.
@@ -76,15 +71,17 @@ def _open(client: Any, kwargs: Kwargs, *, stream: bool) -> OpenOperation | None:
     params = {**(getattr(asked, "_create_args", None) or {}), **(kwargs.get("extra_create_args") or {})}
     params["model"] = params.get("model") or type(asked).__name__
     attributes = request_attributes(asked, {**params, "stream": stream})
+    attributes.update(client_attributes(asked, getattr(getattr(asked, "_client", None), "_client", None)))
+    attributes.update(foreign_attributes(texts_of_input(model_input(args, kwargs))))
     return open_operation(Kind.MODEL, attributes[names.REQUEST_MODEL], attributes=attributes)
 
 
-def _open_create(client: Any, args: Args, kwargs: Kwargs) -> OpenOperation | None:  # noqa: ARG001
-    return _open(client, kwargs, stream=False)
+def _open_create(client: Any, args: Args, kwargs: Kwargs) -> OpenOperation | None:
+    return _open(client, args, kwargs, stream=False)
 
 
-def _open_stream(client: Any, args: Args, kwargs: Kwargs) -> OpenOperation | None:  # noqa: ARG001
-    return _open(client, kwargs, stream=True)
+def _open_stream(client: Any, args: Args, kwargs: Kwargs) -> OpenOperation | None:
+    return _open(client, args, kwargs, stream=True)
 
 
 def _close(opened: OpenOperation, result: Any) -> None:

@@ -17,6 +17,7 @@ from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import PerObject
 from autogen_otel.faults.marks import fault_of, recorded_fault
 from autogen_otel.instrumentation.agentchat_classes import is_left
+from autogen_otel.instrumentation.agentchat_conversations import use_team
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
 from autogen_otel.patching.patch import Patch, Switch, wrap
@@ -118,6 +119,7 @@ def team_run(meet: Callable[[Any], None], content: bool) -> Callable[[Any, Switc
     def opening(team: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
         meet(getattr(team, "_model_client", None))
         opened = open_operation(Kind.WORKFLOW, team.name, attributes={names.WORKFLOW_NAME: team.name})
+        use_team(opened, team)
         opened.on_failure = _teams.of(team).failing
         return opened
 

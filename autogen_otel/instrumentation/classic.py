@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import FaultKind, Kind
+from autogen_otel.core.ids import agent_serials
 from autogen_otel.instrumentation.adapter import Adapter
 from autogen_otel.instrumentation.classic_background import BACKGROUND
 from autogen_otel.instrumentation.classic_code import close_legacy_code
-from autogen_otel.instrumentation.classic_conversations import CONVERSATIONS, agent_serials
+from autogen_otel.instrumentation.classic_conversations import CONVERSATIONS
 from autogen_otel.instrumentation.classic_models import ModelCalls, keep_bad_request
 from autogen_otel.instrumentation.classic_services import services
 from autogen_otel.instrumentation.code_runs import CodeExecutors, open_code

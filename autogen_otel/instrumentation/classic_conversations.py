@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core.guard import guard
-from autogen_otel.core.ids import serials
+from autogen_otel.core.ids import agent_serials
 from autogen_otel.instrumentation.messages import introduce_message
 from autogen_otel.operations.operation import current_operation
 from autogen_otel.patching.patch import Patch, Switch, wrap
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _AGENT: Final = "autogen.agentchat.conversable_agent"
-agent_serials: Final = serials()
 
 
 def _prepare(_: Any, switch: Switch) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import time
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core.facts import FaultKind, Kind
 from autogen_otel.core.guard import guard
@@ -18,6 +18,10 @@ from autogen_otel.patching.proxies import FunctionProxy
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import CodeType
+
+
+# An attribute of an enum is a Python function in Python 3.11 (60 ns).
+_TOOL: Final = Kind.TOOL
 
 
 class ObservedTool(FunctionProxy):
@@ -32,7 +36,7 @@ class ObservedTool(FunctionProxy):
 
         def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ARG001
             operation = current_operation()
-            if operation is None or operation.fact.kind is not Kind.TOOL or not switch.on:
+            if operation is None or operation.fact.kind is not _TOOL or not switch.on:
                 return wrapped(*args, **kwargs)
             on_loop = operation.fact.loop is not None and asyncio._get_running_loop() is not None
             started = time.perf_counter_ns() if on_loop else 0

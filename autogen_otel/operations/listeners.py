@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from autogen_otel.core.guard import guard
+from autogen_otel.core.guard import MISTAKE, guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,9 +94,17 @@ class Listeners:
         self.vetoes = overriding("veto")
         self.ambients = overriding("enter")
 
-    def tell(self, hooks: tuple[tuple[Listener, Callable[..., None]], ...], *facts: Any) -> None:
-        """Call each of the hooks with the facts; guard each by itself."""
-        guard.call_each(hooks, facts, self.fuse)
+    def tell(self, hooks: tuple[tuple[Listener, Callable[..., None]], ...], fact: Any, *more: Any) -> None:
+        """Call each of the hooks with the facts, mostly one; guard each by itself."""
+        for listener, hook in hooks:
+            try:
+                if more:
+                    hook(fact, *more)
+                else:
+                    hook(fact)
+            except MISTAKE as error:  # noqa: PERF203 - each by itself is the point
+                guard.failed(hook, error)
+                self.fuse(listener)
 
     def fuse(self, listener: Listener) -> None:
         """Remove a listener that raised and say so once."""

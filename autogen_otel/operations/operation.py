@@ -6,13 +6,14 @@ import asyncio
 import threading
 import time
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from weakref import WeakValueDictionary
+from weakref import ref
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import Fault, FaultKind, Finished, Kind, Operation, Outcome, Settled, Stalled, Used
 from autogen_otel.core.forks import process
-from autogen_otel.core.guard import FAILED, guard
+from autogen_otel.core.guard import MISTAKE, guard
 from autogen_otel.core.ids import next_operation_id, random_hex, serials
 from autogen_otel.faults.capture import capture
 from autogen_otel.faults.capture import report as report_fault
@@ -27,10 +28,14 @@ if TYPE_CHECKING:
 
 _current: ContextVar[OpenOperation | None] = ContextVar("autogen_otel_operation", default=None)
 _loops: Final = serials()
-# The requests of this process that are open. Weak: one that is never ended must not count for ever.
-_requests: Final[WeakValueDictionary[int, OpenOperation]] = WeakValueDictionary()
+# The requests of this process that are open. Weak: one that is never ended must not count for ever. A plain dictionary,
+# for each operation asks how many there are, and the length of a WeakValueDictionary is a Python function.
+_requests: Final[dict[int, ref[OpenOperation]]] = {}
 # A new agent or chat inside a tool is not that tool's own work.
 _RESET_TOOL: Final = frozenset({Kind.REQUEST, Kind.WORKFLOW, Kind.AGENT})
+# An attribute of an enum is a Python function in Python 3.11 (60 ns); these are asked for on every call of the host.
+_RAISED: Final = FaultKind.RAISED
+_OK: Final = Outcome.OK
 # Nobody's failure: the client went away, or a generator was closed.
 _CANCELLATIONS: Final = (asyncio.CancelledError, GeneratorExit)
 # A group chat has one for each member; a manager of thousands must not make a span of thousands.
@@ -111,8 +116,9 @@ def open_operation(
     )
     opened = OpenOperation(fact, parent)
     if parent is None:
-        _requests[fact.id] = opened
-    guard.call_each(listeners.started, (fact,), listeners.fuse)
+        # What a reference calls in the end gets the reference, which is here the default of `pop`.
+        _requests[fact.id] = ref(opened, partial(_requests.pop, fact.id))
+    listeners.tell(listeners.started, fact)
     return opened
 
 
@@ -154,8 +160,8 @@ class OpenOperation:
         self.fact = fact
         self.parent = parent
         self.attributes: dict[str, Any] = {}
-        self.escaped: list[Fault] = []
-        self.fault_kind = FaultKind.RAISED
+        self.escaped: tuple[Fault, ...] = ()
+        self.fault_kind = _RAISED
         self.signal: Callable[[BaseException], bool] | None = None
         self.on_failure: Callable[[OpenOperation, BaseException], None] | None = None
         self.unheard = False
@@ -170,11 +176,11 @@ class OpenOperation:
         _current.set(self)
         tokens: tuple[Any, Any, Any] | None = None
         for ambient in listeners.ambients:
-            token = guard.call(ambient.enter, self.fact)
-            if token is FAILED:
+            try:
+                tokens = (ambient, ambient.enter(self.fact), tokens)
+            except MISTAKE as error:  # noqa: PERF203 - each by itself is the point
+                guard.failed(ambient.enter, error)
                 listeners.fuse(ambient)
-            else:
-                tokens = (ambient, token, tokens)
         self._tokens = tokens
 
     def leave(self) -> None:
@@ -188,7 +194,10 @@ class OpenOperation:
         tokens, self._tokens = self._tokens, None
         while tokens is not None:
             ambient, token, tokens = tokens
-            if guard.call(ambient.leave, token) is FAILED:
+            try:
+                ambient.leave(token)
+            except MISTAKE as error:
+                guard.failed(ambient.leave, error)
                 listeners.fuse(ambient)
 
     def catch(self, error: BaseException) -> None:
@@ -254,7 +263,7 @@ class OpenOperation:
             return
         if self.parent is not None:
             self.parent.unrecovered = None
-        self._end(Outcome.OK, None, None, None)
+        self._end(_OK, None, None, None)
 
     def fail(self, error: BaseException) -> None:
         """End it after the host's call raised. The caller re-raises."""
@@ -282,7 +291,7 @@ class OpenOperation:
         """Leave a fault to the operation above; above the outermost of AutoGen's stands the application."""
         parent = None if self.unheard else self.parent
         if parent is not None and not parent.closed and parent.fact.kind is not Kind.REQUEST:
-            parent.escaped.append(fault)
+            parent.escaped += (fault,)
             return
         if parent is not None:
             parent.unrecovered = fault
@@ -297,13 +306,13 @@ class OpenOperation:
         """Settle the faults from below and the one that was caught here, which may be one of them."""
         caught = self.fault
         if caught is not None and all(fault is not caught for fault in self.escaped):
-            self.escaped.append(caught)
+            self.escaped += (caught,)
         self._settle_below(going_up)
 
     def _settle_below(self, going_up: Fault | None) -> None:
         """Settle as masked the faults from below: all but the one that goes further up."""
         if self.escaped:
-            escaped, self.escaped = self.escaped, []
+            escaped, self.escaped = self.escaped, ()
             for fault in escaped:
                 if fault is not going_up:
                     listeners.tell(listeners.settled, Settled(self.fact, fault, True))
@@ -313,7 +322,7 @@ class OpenOperation:
         if self.parent is None:
             _requests.pop(self.fact.id, None)
         end = Finished(self.fact, time.time_ns(), outcome, error_type, message, fault, self.attributes)
-        guard.call_each(listeners.finished, (end,), listeners.fuse)
+        listeners.tell(listeners.finished, end)
 
 
 def _is_cancellation(error: BaseException) -> bool:

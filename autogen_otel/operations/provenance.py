@@ -14,15 +14,22 @@ from autogen_otel.operations.operation import current_operation
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from autogen_otel.operations.operation import OpenOperation
+
 MAX_TEXTS: Final = 8_192
 # By hash, which Python keeps with the text: no text is held, and one that was seen before costs a look-up. The value is
 # the request with its session; None for a text that belongs to several.
 _owners: Final[dict[int, tuple[str, str | None] | None]] = {}
 
 
-def introduce(text: object) -> None:
-    """Note that a text was said in the current request. One that several requests have said belongs to none."""
-    operation = current_operation()
+def introduce(text: object, operation: OpenOperation | None = None) -> None:
+    """Note that a text was said in a request. One that several requests have said belongs to none.
+
+    Args:
+        text: What was said; what is no text is ignored.
+        operation: An operation of the request; the current one, if not given.
+    """
+    operation = operation or current_operation()
     if operation is None or not text or not isinstance(text, str):
         return
     owner, key = (operation.fact.request_id, operation.session), hash(text)

@@ -12,7 +12,7 @@ import warnings
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from autogen_otel.core.guard import FAILED, guard
+from autogen_otel.core.guard import FAILED, MISTAKE, Failed, guard
 from autogen_otel.operations.listeners import listeners
 from autogen_otel.operations.stalls import tell_stall
 
@@ -66,10 +66,15 @@ def _driver_for(wrapped: Callable[..., Any]) -> Callable[..., Any]:
     return _call
 
 
-def _start(opening: Opening, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpenOperation | None:
-    operation = opening(instance, args, kwargs)
-    if operation is not None:
-        operation.enter()
+def _start(
+    opening: Opening, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> OpenOperation | Failed | None:
+    try:
+        operation = opening(instance, args, kwargs)
+        if operation is not None:
+            operation.enter()
+    except MISTAKE as error:
+        return guard.failed(opening, error)
     return operation
 
 
@@ -94,15 +99,26 @@ def _stop(operation: OpenOperation, closing: Closing | None, result: Any) -> Non
     # Whatever goes wrong in telling it, the next request must not find this one current.
     try:
         if closing is not None:
-            guard.call(closing, operation, result)
+            _close(operation, closing, result)
         operation.finish()
+    except MISTAKE as error:
+        guard.failed(operation.finish, error)
     finally:
         operation.leave()
+
+
+def _close(operation: OpenOperation, closing: Closing, result: Any) -> None:
+    try:
+        closing(operation, result)
+    except MISTAKE as error:
+        guard.failed(closing, error)
 
 
 def _break(operation: OpenOperation, error: BaseException) -> None:
     try:
         operation.fail(error)
+    except MISTAKE as mistake:
+        guard.failed(operation.fail, mistake)
     finally:
         operation.leave()
 
@@ -127,7 +143,7 @@ def _call(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    operation = guard.call(_start, opening, instance, args, kwargs) if switch.on else None
+    operation = _start(opening, instance, args, kwargs) if switch.on else None
     if not operation:
         return wrapped(*args, **kwargs)
     try:
@@ -137,11 +153,11 @@ def _call(
     except BaseException as error:
         if operation.fact.loop is not None:
             guard.call(tell_stall, operation)
-        guard.call(_break, operation, error)
+        _break(operation, error)
         raise
     if operation.fact.loop is not None:
         guard.call(tell_stall, operation)
-    guard.call(_stop, operation, closing, result)
+    _stop(operation, closing, result)
     return result
 
 
@@ -154,7 +170,7 @@ async def _call_coroutine(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
-    operation = guard.call(_start, opening, instance, args, kwargs) if switch.on else None
+    operation = _start(opening, instance, args, kwargs) if switch.on else None
     if not operation:
         return await wrapped(*args, **kwargs)
     try:
@@ -162,9 +178,9 @@ async def _call_coroutine(
             _ask(operation)
         result = await wrapped(*args, **kwargs)
     except BaseException as error:
-        guard.call(_break, operation, error)
+        _break(operation, error)
         raise
-    guard.call(_stop, operation, closing, result)
+    _stop(operation, closing, result)
     return result
 
 

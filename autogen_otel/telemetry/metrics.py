@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from autogen_otel.core import names
 from autogen_otel.core.causes import Cause
-from autogen_otel.core.facts import Kind, Outcome
+from autogen_otel.core.facts import Kind
 from autogen_otel.core.forks import after_fork_in_child, fork_gate
 from autogen_otel.operations.listeners import Listener
 from autogen_otel.telemetry.labels import Labels
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from autogen_otel.core.causes import Verdict
     from autogen_otel.core.facts import Finished, Operation, Settled
 
+# An attribute of an enum is a Python function in Python 3.11 (60 ns).
+_MODEL: Final = Kind.MODEL
 # Buckets of opentelemetry-util-genai 1.3, so that dashboards made for it fit.
 _CALL_SECONDS: Final = [0.01 * 2**step for step in range(14)]
 _AGENT_SECONDS: Final = [0.1 * 2**step for step in range(13)]
@@ -54,12 +56,13 @@ class Metrics(Listener):
         histogram = self._durations.get(kind)
         if histogram is None:
             return
-        if kind is Kind.MODEL and (names.CACHE_HIT in operation.attributes or not self._traced_here(operation)):
+        is_model = kind is _MODEL
+        if is_model and (names.CACHE_HIT in operation.attributes or not self._traced_here(operation)):
             return
-        labels = self._labels.of(operation, end.error_type if end.outcome is not Outcome.OK else None)
+        labels = self._labels.of(operation, end.error_type)
         with fork_gate:
             histogram.record((end.ended_ns - operation.started_ns) / 1e9, labels)
-            if kind is Kind.MODEL:
+            if is_model:
                 self._count_tokens(end, labels)
 
     def settled(self, fact: Settled) -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry.sdk.trace import SpanProcessor
-from opentelemetry.trace import SpanKind, Status, StatusCode, format_span_id, set_span_in_context
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanKind,
+    Status,
+    StatusCode,
+    format_span_id,
+    get_current_span,
+    set_span_in_context,
+)
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import VALUES, Kind, Outcome
@@ -27,6 +36,15 @@ if TYPE_CHECKING:
 SCOPE: Final = "autogen_otel"
 MAX_ORIGINS: Final = 256
 MAX_KEPT: Final = 2_048
+# An attribute of an enum is a Python function in Python 3.11 (60 ns); these are asked for on every call of the host.
+_MODEL: Final = Kind.MODEL
+_CLIENT: Final = SpanKind.CLIENT
+_INTERNAL: Final = SpanKind.INTERNAL
+_OK: Final = Outcome.OK
+# How OpenTelemetry's samplers describe themselves that take nothing below a span which they have not taken.
+_FAITHFUL: Final = re.compile(
+    r"AlwaysOffSampler|TraceIdRatioBased\{.*\}|ParentBased\{.*,localParentNotSampled:AlwaysOffSampler\}"
+)
 # The operations that the GenAI conventions name; Jaeger draws an icon for them.
 _GEN_AI: Final = frozenset({Kind.WORKFLOW, Kind.AGENT, Kind.MODEL, Kind.TOOL})
 
@@ -44,6 +62,7 @@ class Spans(Listener):
     ) -> None:
         self._find_tracer = tracer
         self._tracer: Tracer | None = None
+        self._faithful = False
         self._traced_elsewhere = traced_elsewhere
         self._open: dict[int, Span] = {}
         self._spanless: set[int] = set()
@@ -89,20 +108,30 @@ class Spans(Listener):
             span.set_attributes(cause_attributes(verdict.findings[0], self.cited))
 
     def started(self, operation: Operation) -> None:
-        """Start a span below the current one."""
+        """Start a span below the current one; where nothing is sampled, that of the operation above does."""
         if spanless.get():
             self._spanless.add(operation.id)
             return
-        kind = operation.kind
+        kind, parent_id = operation.kind, operation.parent_id
         tracer = self._tracer
-        if operation.parent_id is None or tracer is None:
-            tracer = self._tracer = self._find_tracer()
-        elif kind is Kind.MODEL and self._traced_elsewhere(operation):
+        if parent_id is None or tracer is None:
+            found = self._find_tracer()
+            if found is not tracer:
+                self._tracer, self._faithful = found, _is_faithful(found)
+            tracer = found
+        elif kind is _MODEL and self._traced_elsewhere(operation):
             return
+        context = otel_context.get_current()
+        if self._faithful and parent_id is not None:
+            above = self._open.get(parent_id)
+            if type(above) is NonRecordingSpan and get_current_span(context) is above:
+                self._open[operation.id] = above
+                return
         self._open[operation.id] = tracer.start_span(
             _name_of(operation),
-            kind=SpanKind.CLIENT if kind is Kind.MODEL else SpanKind.INTERNAL,
-            attributes=attributes_of(operation),
+            context,
+            _CLIENT if kind is _MODEL else _INTERNAL,
+            attributes_of(operation),
             start_time=operation.started_ns,
         )
 
@@ -143,9 +172,9 @@ class Spans(Listener):
         if span.is_recording():
             if end.attributes:
                 span.set_attributes(end.attributes)
-            if end.outcome is not Outcome.OK:
+            if end.outcome is not _OK:
                 self._mark(span, end)
-        span.end(end.ended_ns)
+            span.end(end.ended_ns)
 
     def enter(self, operation: Operation) -> tuple[Context, Context] | None:
         """Make the span current."""
@@ -153,6 +182,8 @@ class Spans(Listener):
         if span is None:
             return None
         before = otel_context.get_current()
+        if type(span) is NonRecordingSpan and get_current_span(before) is span:
+            return None
         inside = set_span_in_context(span, before)
         otel_context.attach(inside)
         return inside, before
@@ -202,33 +233,39 @@ class Enricher(SpanProcessor):
         self._on = False
 
 
+def _is_faithful(tracer: Tracer) -> bool:
+    """Tell whether nothing is sampled below a span of this tracer that is not."""
+    sampler = getattr(tracer, "sampler", None)
+    return sampler is not None and _FAITHFUL.fullmatch(sampler.get_description()) is not None
+
+
 def _name_of(operation: Operation) -> str:
-    kind = VALUES[operation.kind]
-    return f"{kind} {operation.name}" if operation.name != kind else kind
+    kind, name = VALUES[operation.kind], operation.name
+    return f"{kind} {name}" if name != kind else kind
 
 
-def _belonging(operation: Operation) -> dict[str, str]:
-    attributes = {names.REQUEST_ID: operation.request_id}
-    if operation.agent_name is not None:
-        attributes[names.AGENT_NAME] = operation.agent_name
-    if operation.tool_name is not None:
-        attributes[names.TOOL_NAME] = operation.tool_name
+def _belonging(operation: Operation) -> dict[str, Any]:
+    attributes: dict[str, Any] = {names.REQUEST_ID: operation.request_id}
+    agent, tool = operation.agent_name, operation.tool_name
+    if agent is not None:
+        attributes[names.AGENT_NAME] = agent
+    if tool is not None:
+        attributes[names.TOOL_NAME] = tool
     return attributes
 
 
 def attributes_of(operation: Operation) -> dict[str, Any]:
     """Return the attributes that each span of ours has from its start."""
-    attributes: dict[str, Any] = {
-        **_belonging(operation),
-        names.PROCESS_PID: operation.pid,
-        names.THREAD_NAME: operation.thread,
-        names.REQUESTS_IN_FLIGHT: operation.in_flight,
-        **operation.attributes,
-    }
-    if operation.kind in _GEN_AI:
-        attributes[names.OPERATION_NAME] = VALUES[operation.kind]
-    if operation.loop is not None:
-        attributes[names.EVENT_LOOP_ID] = operation.loop
+    attributes = _belonging(operation)
+    attributes[names.PROCESS_PID] = operation.pid
+    attributes[names.THREAD_NAME] = operation.thread
+    attributes[names.REQUESTS_IN_FLIGHT] = operation.in_flight
+    attributes.update(operation.attributes)
+    kind, loop = operation.kind, operation.loop
+    if kind in _GEN_AI:
+        attributes[names.OPERATION_NAME] = VALUES[kind]
+    if loop is not None:
+        attributes[names.EVENT_LOOP_ID] = loop
     return attributes
 
 

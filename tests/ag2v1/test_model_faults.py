@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import socket
 from typing import Any
 
@@ -143,8 +144,9 @@ async def test_broken_connection_is_recorded_with_its_causes(recorder, reply, ca
 
 async def test_timeout_is_recorded(recorder):
     """A provider that never answers is told by openai's exception."""
+    patience = importlib.import_module(HTTPX).Timeout(5, read=0.1)
     with Provider(Hang()) as provider:
-        error = await fail(agent_of(provider, config=config(provider, timeout=0.1)))
+        error = await fail(agent_of(provider, config=config(provider, timeout=patience)))
 
     assert (told(recorder), chain(recorder)[:2]) == (
         raised(error),

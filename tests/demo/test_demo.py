@@ -120,6 +120,12 @@ def test_fixed_way_is_right(block, line, name):
     assert re.search(rf"^fixed +{load(line, name).requests} × {right}", block(line, name), re.MULTILINE)
 
 
+@pytest.mark.parametrize(("line", "name"), CASES)
+def test_names_the_cause(block, line, name):
+    """Of each case the cause that autogen-otel has found is the one that was made."""
+    assert set(re.findall(r" cause (\w+):", block(line, name))) == {name}
+
+
 @on_each_line
 def test_shared_state(block, line):
     """Users get each other's text with 200, and it is said plainly that this came without any exception."""

@@ -147,9 +147,10 @@ class Facts:
         return root, self.open(Kind.WORKFLOW, "user -> assistant", root)
 
     def model(self, above: Operation, ms: float = 50, **attributes: Any) -> Operation:
-        """Make a model call that goes well."""
+        """Make a model call that goes well; what is not known beforehand is told at its end."""
+        later = {name: attributes.pop(name) for name in ("MODEL_ATTEMPT_STATUSES",) if name in attributes}
         call = self.open(Kind.MODEL, "gpt-4o-mini", above, SERVER_ADDRESS="api.example.com", **attributes)
-        self.after(ms).close(call)
+        self.after(ms).close(call, **later)
         return call
 
     def failing_model(
@@ -203,9 +204,7 @@ def verdicts(*stories: Facts | Iterable[tuple[str, Any]]) -> list[Verdict]:
 def findings(*stories: Facts) -> dict[str, list[str]]:
     """Return for each request that is not well what was found, as `cause/detail`; `?` stands for a hint."""
     return {
-        verdict.request_id: [
-            f"{one.cause.value}/{one.detail}{'' if one.certain else '?'}" for one in verdict.findings
-        ]
+        verdict.request_id: [f"{one.cause.value}/{one.detail}{'' if one.certain else '?'}" for one in verdict.findings]
         for verdict in verdicts(*stories)
     }
 

@@ -21,7 +21,9 @@ SCENES = {
     "slow": lambda facts, chat, tool: facts.model(chat, ms=20_000),
     "tool": lambda facts, chat, tool: facts.tool(chat, tool),
     "masked": lambda facts, chat, tool: facts.failing_tool(chat, tool),
-    "locked": lambda facts, chat, tool: facts.failing_tool(chat, tool, "sqlite3.OperationalError", "database is locked"),
+    "locked": lambda facts, chat, tool: facts.failing_tool(
+        chat, tool, "sqlite3.OperationalError", "database is locked"
+    ),
     "nested_run": lambda facts, chat, tool: facts.failing_tool(
         chat, tool, "RuntimeError", "asyncio.run() cannot be called from a running event loop"
     ),

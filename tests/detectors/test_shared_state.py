@@ -29,7 +29,10 @@ def test_one_request_after_the_other_may_share_a_conversation():
 def test_requests_that_wait_for_a_lock_share_nothing():
     """Both requests are open, but the chats of the shared pair follow each other."""
     facts = Facts()
-    first, second = facts.open(Kind.REQUEST, "request", request="r-1"), facts.open(Kind.REQUEST, "request", request="r-2")
+    first, second = (
+        facts.open(Kind.REQUEST, "request", request="r-1"),
+        facts.open(Kind.REQUEST, "request", request="r-2"),
+    )
     for root in (first, second):
         chat = facts.open(Kind.WORKFLOW, "user -> assistant", root)
         facts.use(chat, "1-2")

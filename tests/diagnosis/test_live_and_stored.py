@@ -88,7 +88,9 @@ def test_spans_alone_tell_what_was_found_live(ran):
 
 def test_each_kind_of_request_gets_its_cause(ran):
     """Of the requests that were made to fail each has its cause, and of the healthy ones none has any."""
-    found = Counter((one["request"].rpartition("-")[0] or one["request"], one["findings"][0]["cause"]) for one in ran.live.values())
+    found = Counter(
+        (one["request"].rpartition("-")[0] or one["request"], one["findings"][0]["cause"]) for one in ran.live.values()
+    )
 
     assert found == {
         ("req", "tool_exception"): 1,

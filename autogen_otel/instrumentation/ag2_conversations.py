@@ -1,0 +1,63 @@
+"""Which conversation a turn of ag2 1.x uses, and in which request each of its messages was said.
+
+An agent keeps nothing itself and may serve any number of requests; the conversation is the stream that a turn is given.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from autogen_otel.core.guard import guard
+from autogen_otel.instrumentation.ag2_models import text_of, texts_of
+from autogen_otel.operations.provenance import introduce
+from autogen_otel.patching.patch import Patch, Switch, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autogen_otel.operations.operation import OpenOperation
+
+_continued: Final[ContextVar[bool]] = ContextVar("autogen_otel_ag2_continued", default=False)
+
+
+def use_stream(opened: OpenOperation, args: Any, kwargs: Any) -> None:
+    """Tell which stream a turn uses, and that its first message is said in its request.
+
+    Args:
+        opened: The operation of the turn.
+        args: Those of `Agent._turn_scope`.
+        kwargs: Likewise.
+    """
+    context = kwargs.get("context")
+    if context is not None:
+        opened.use(f"stream-{context.stream.id}")
+    introduce(text_of(getattr(args[0] if args else kwargs.get("event"), "parts", ())), opened)
+
+
+def introduce_history(events: Any) -> None:
+    """Take what was said before for said in this request, if the application goes on with a reply it has kept."""
+    if _continued.get():
+        for text in texts_of(events):
+            introduce(text)
+
+
+def _continue(_: Any, switch: Switch) -> Callable[..., Any]:
+    async def ask(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+        token = _continued.set(switch.on)
+        try:
+            return await wrapped(*args, **kwargs)
+        finally:
+            guard.call(_continued.reset, token)
+
+    return ask
+
+
+CONVERSATIONS: Final = (
+    Patch(
+        "ag2.agent",
+        "AgentReply.ask",
+        wrap(_continue),
+        "goes on with a conversation that the application has kept: its history is not another request's",
+    ),
+)

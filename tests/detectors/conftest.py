@@ -1,0 +1,19 @@
+"""A provider for the tests on real chats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from autogen_otel.demo.provider import Provider, echo_tools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    """Run a provider that calls the tools it is told to call."""
+    with Provider(echo_tools) as provider:
+        yield provider
