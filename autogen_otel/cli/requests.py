@@ -26,7 +26,17 @@ if TYPE_CHECKING:
     from autogen_otel.diagnosis.load import StoredSpan
 
 # What a list needs of a span on which nothing failed.
-_NEEDED: Final[tuple[str, ...]] = (names.REQUEST_ID, names.PROCESS_PID, names.THREAD_NAME, names.OUTCOME)
+_NEEDED: Final[tuple[str, ...]] = (
+    names.REQUEST_ID,
+    names.PROCESS_PID,
+    names.THREAD_NAME,
+    names.OUTCOME,
+    names.CAUSE,
+    names.CAUSE_DETAIL,
+    names.CAUSE_SUMMARY,
+    names.CAUSE_CERTAIN,
+    names.CAUSE_EVIDENCE,
+)
 
 
 def requests(path: Path | None, since_ns: int | None, *, as_json: bool, failed: bool, limit: int) -> int:
@@ -59,7 +69,7 @@ def _slim(records: Iterable[StoredSpan | StoredLog]) -> Iterator[StoredSpan | St
     """Leave out what a list does not need: a store may hold a quarter of a gigabyte."""
     for record in records:
         if isinstance(record, StoredLog):
-            if record.body in (STARTED, FINISHED, FAULT):
+            if record.body in (STARTED, FINISHED, FAULT, names.CAUSE_EVENT):
                 yield record
         elif names.FAULT_ID in record.attributes or not record.parent_span_id:
             yield record

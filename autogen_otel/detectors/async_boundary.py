@@ -109,7 +109,7 @@ def _blocked(request: RequestFacts, world: World, explained: Explained) -> Itera
         stalls = [one for one in world.stalls(waited.pid, waited.loop) if one.operation.id != waited.id]
         blocked_ns = _covered(stalls, waited.started_ns, until_ns)
         whole_ns = until_ns - waited.started_ns
-        if 4 * blocked_ns < whole_ns or not blocked_ns:
+        if not blocked_ns or not _explains(stalls, blocked_ns, whole_ns, until_ns):
             continue
         longest = max(stalls, key=lambda one: _covered([one], waited.started_ns, until_ns))
         blamed = longest.operation
@@ -145,6 +145,12 @@ def _waits(request: RequestFacts, explained: Explained) -> Iterator[tuple[Operat
         yield request.root, request.end.ended_ns, None
         for end in request.cancelled:
             yield end.operation, end.ended_ns, None
+
+
+def _explains(stalls: list[Stall], blocked_ns: int, whole_ns: int, until_ns: int) -> bool:
+    """Tell whether a wait was too long because of stalls: for a good part of it, or it ended as soon as one was over."""
+    at_the_end = any(0 <= until_ns - one.ended_ns <= (one.ended_ns - one.started_ns) // 4 for one in stalls)
+    return (8 if at_the_end else 4) * blocked_ns >= whole_ns
 
 
 def _covered(stalls: list[Stall], started_ns: int, ended_ns: int) -> int:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from autogen_otel.core import names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from autogen_otel.core.facts import ExceptionData, Fault
+    from autogen_otel.core.facts import ExceptionData, Fault, Frame
 
 # Packages of AutoGen and the clients that it calls, as their folders are called in a traceback.
 _AUTOGEN: Final = re.compile(
@@ -79,9 +79,19 @@ def raised_in(fault: Fault, *endings: str) -> bool:
 
 def raised_in_autogen(fault: Fault) -> bool:
     """Tell whether a line of AutoGen's has raised, with nothing below it that failed first."""
-    frames = fault.chain[-1].frames or fault.chain[0].frames
-    innermost = next((frame for frame in reversed(frames) if not _is_elsewhere(frame.file)), None)
+    # That a task was cancelled is no reason: it is how a deadline works.
+    reasons = [data for data in fault.chain if data.frames and not data.type.endswith("CancelledError")]
+    innermost = _innermost(reasons[-1], _is_elsewhere) if reasons else None
     return innermost is not None and _AUTOGEN.search(innermost.file) is not None
+
+
+def _innermost(data: ExceptionData, without: Callable[[str], bool]) -> Frame | None:
+    return next((frame for frame in reversed(data.frames) if not without(frame.file)), None)
+
+
+def _is_library(file: str) -> bool:
+    """Tell a file of the standard library or of any package."""
+    return _LIBRARY.search(file) is not None or _AUTOGEN.search(file) is not None
 
 
 def _is_elsewhere(file: str) -> bool:
@@ -96,8 +106,11 @@ def place_of(fault: Fault) -> str:
 
 
 def short_place(fault: Fault) -> str:
-    """Return ` at file:line` with the file's own name, for a sentence; empty where there is none."""
-    frame = fault.raised_at
+    """Return ` at file:line` with the file's own name, for a sentence; empty where there is none.
+
+    It is the innermost line of the application's, for that is where somebody can change something.
+    """
+    frame = _innermost(fault.chain[0], _is_library) or fault.raised_at
     return f" at {frame.file.replace(chr(92), '/').rpartition('/')[2]}:{frame.line}" if frame else ""
 
 

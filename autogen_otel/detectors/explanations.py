@@ -46,8 +46,8 @@ def explain(request: RequestFacts, world: World) -> tuple[Finding, ...]:
         return ()
     explained = Explained()
     findings = [finding for find in _DETECTORS for finding in find(request, world, explained)]
-    fatal = request.fatal
-    if not findings or (fatal is not None and fatal not in explained):
+    # An exception of the application's own, after something else went wrong, is what it made of that.
+    if all(one.detail == rate_limit.HIDDEN for one in findings):
         findings += [finding for find in _LAST for finding in find(request, world, explained)]
     # What the request ended with before what it survived, proofs before hints, and what is wrong before what is slow.
     findings.sort(key=lambda one: (not _ends_it(one, request), not one.certain, one.detail == rate_limit.HIDDEN))

@@ -106,7 +106,7 @@ class RequestFacts:
         self.refused: list[Finished] = []
         self.warned: set[str] = set()
         self.end: Finished | None = None
-        # When something last went well: by the operation above a model call, or by kind and name of a tool.
+        # When something last went well: by kind, by kind and name of a tool, by the operation above a model call.
         self._well: dict[object, int] = {}
         # Operations that go on though something below them has failed; how they end says nothing of what failed.
         self._answering: set[int] = set()
@@ -176,6 +176,7 @@ class RequestFacts:
         if end.outcome is Outcome.OK:
             if self.failures:
                 self._went_well(operation.parent_id, end)
+                self._went_well(operation.kind, end)
             if not any(name in operation.attributes or name in attributes for name in _EVIDENCE):
                 return False
         elif end.outcome is Outcome.CANCELLED:
@@ -221,11 +222,12 @@ class RequestFacts:
     def _made_good(self, failure: Failure) -> bool:
         """Tell whether the same work was done well later.
 
-        What the application saw and went on after is its own affair: it has retried, or did without.
+        What the application saw and went on after is its own affair: it has retried, or did without. Only if it gave
+        up in the end, with an exception of its own, that is what it gave up on.
         """
-        if not failure.masked:
-            return True
         operation, since = failure.operation, failure.fault.time_ns
+        if not failure.masked:
+            return not self.failed or self._well_since(since, Kind.MODEL)
         if operation.kind is Kind.TOOL:
             made_up = failure.fault.kind is FaultKind.UNKNOWN_TOOL
             return self._well_since(since, operation.kind if made_up else (operation.kind, operation.name))

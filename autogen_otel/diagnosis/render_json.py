@@ -2,8 +2,8 @@
 
 A request in a list: `request_id`, `outcome` (`ok`, `error`, `cancelled`, `open`, `unknown`), `masked_faults` (how
 many), `started_at` (ISO 8601, UTC), `started_unix_nano`, `duration_ms` (null without an end), `service`, `pid`,
-`thread`, `trace_id`, `span_id` (of the request's own span), `fault` (null, or the one with which it failed, else the
-first).
+`thread`, `trace_id`, `span_id` (of the request's own span), `cause` (null, or `cause`, `detail`, `summary`, `certain`,
+`evidence`), `fault` (null, or the one with which it failed, else the first).
 
 A request of `show` has the same, and `faults`, `spans` (parents before children, with their `depth`), `logs`.
 
@@ -24,6 +24,7 @@ from autogen_otel.diagnosis.words import moment
 if TYPE_CHECKING:
     from autogen_otel.core.facts import ExceptionData, Frame
     from autogen_otel.diagnosis.load import StoredLog
+    from autogen_otel.diagnosis.stored_cause import StoredCause
     from autogen_otel.diagnosis.stored_faults import StoredFault
     from autogen_otel.diagnosis.story import Story
     from autogen_otel.diagnosis.tree import Node
@@ -46,6 +47,7 @@ def summary(story: Story) -> Json:
         "thread": story.thread,
         "trace_id": request.trace_id,
         "span_id": request.root_span_id,
+        "cause": _cause(story.cause) if story.cause else None,
         "fault": _fault(story, story.faults[0]) if story.faults else None,
     }
 
@@ -59,6 +61,10 @@ def whole(story: Story) -> Json:
         "spans": [_span(node, request.started_ns) for node in request.nodes],
         "logs": [_log(log) for log in request.logs],
     }
+
+
+def _cause(cause: StoredCause) -> Json:
+    return {**cause._asdict(), "evidence": list(cause.evidence)}
 
 
 def _fault(story: Story, fault: StoredFault) -> Json:

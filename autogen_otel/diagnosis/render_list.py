@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _MESSAGE: Final = 200
 _ROOM: Final = 40
-_TITLES: Final = ("started (UTC)", "request", "outcome", "took")
+_TITLES: Final = ("started (UTC)", "request", "outcome", "took", "cause")
 
 
 def render_list(console: Console, stories: Iterable[Story]) -> None:
@@ -58,6 +58,7 @@ def _columns(story: Story) -> tuple[Text, ...]:
         Text(plain(story.request.request_id), style="bold"),
         outcome(story),
         Text("" if story.duration_ns is None else duration(story.duration_ns)),
+        Text(plain(story.cause.cause) if story.cause else "", style="bold"),
     )
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from autogen_otel.core import names
-from autogen_otel.diagnosis.lines import heading, joined, show
+from autogen_otel.core.causes import Cause
+from autogen_otel.detectors.pages import page_of
+from autogen_otel.diagnosis.lines import field, heading, joined, show
 from autogen_otel.diagnosis.render_fault import render_fault, render_others
 from autogen_otel.diagnosis.render_logs import render_logs
 from autogen_otel.diagnosis.render_tree import render_tree
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from autogen_otel.diagnosis.load import StoredLog
+    from autogen_otel.diagnosis.stored_cause import StoredCause
     from autogen_otel.diagnosis.story import Story
 
+_EVIDENCE: Final = 300
 STYLES: Final = {
     Ending.OK: "bold green",
     Ending.ERROR: "bold red",
@@ -73,6 +77,24 @@ def _header(console: Console, story: Story) -> None:
     show(console, joined(first, Text(f"  {took}  {when(request.started_ns)}")))
     told = [("service", story.service), ("pid", story.pid), ("thread", story.thread), ("trace", request.trace_id)]
     show(console, Text("  ".join(f"{what} {plain(value)}" for what, value in told if value), style="dim"))
+    if story.cause is not None:
+        _cause(console, story.cause, request.request_id)
+
+
+def _cause(console: Console, cause: StoredCause, request_id: str) -> None:
+    """Say why the request failed, and what proves it."""
+    heading(console, "Cause")
+    proof = "proved" if cause.certain else "a hint, not proved"
+    name = Text(plain(cause.cause), style="bold yellow" if cause.cause == Cause.CANCELLED.value else "bold red")
+    show(
+        console, joined(name, Text(f" ({plain(cause.detail)}), {proof}" if cause.detail else f", {proof}")), Text("  ")
+    )
+    show(console, Text(plain(cause.summary)), Text("  "))
+    for label, text in zip(("evidence", *("",) * len(cause.evidence)), cause.evidence, strict=False):
+        field(console, label, plain(text, _EVIDENCE), "dim")
+    if cause.cause in {known.value for known in Cause} - {Cause.CANCELLED.value}:
+        field(console, "fix", page_of(Cause(cause.cause)).fix.partition("\n\n")[0], "green")
+        field(console, "", f"autogen-otel diagnose --request {shlex.quote(plain(request_id))} says more", "dim")
 
 
 def _unrecorded(console: Console, story: Story) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from autogen_otel.core import names
 from autogen_otel.diagnosis.request import ERROR_STATUS, FINISHED, STARTED, Request, text_in
+from autogen_otel.diagnosis.stored_cause import StoredCause, cause_of
 from autogen_otel.diagnosis.stored_faults import StoredFault, fatal_id, faults_of
 
 
@@ -35,6 +36,7 @@ class Story:
         service: The service's name, empty if unknown.
         pid: The process, empty if unknown.
         thread: Where it began, empty if unknown.
+        cause: Why it failed, or is not to be trusted; None if no cause was found.
     """
 
     request: Request
@@ -45,6 +47,7 @@ class Story:
     service: str
     pid: str
     thread: str
+    cause: StoredCause | None
 
     @property
     def masked(self) -> tuple[StoredFault, ...]:
@@ -67,6 +70,7 @@ def story_of(request: Request) -> Story:
         service=str(some.resource.get("service.name", "")),
         pid=str(attributes.get(names.PROCESS_PID, attributes.get(names.LOG_PID, ""))),
         thread=str(attributes.get(names.THREAD_NAME, attributes.get(names.LOG_THREAD, ""))),
+        cause=cause_of(request),
     )
 
 

@@ -13,9 +13,9 @@ from autogen_otel.instrumentation.ag2_conversations import CONVERSATIONS
 from autogen_otel.instrumentation.ag2_models import close_chat, open_bypassing
 from autogen_otel.instrumentation.ag2_network import network
 from autogen_otel.instrumentation.ag2_schemas import SCHEMAS
+from autogen_otel.instrumentation.ag2_scopes import keep_tools, keep_traceback, observe_scopes, record_unprepared
 from autogen_otel.instrumentation.ag2_silent import SILENT
 from autogen_otel.instrumentation.ag2_tools import close_tool, open_background, open_tool, show_failed_task
-from autogen_otel.instrumentation.ag2_turns import keep_tools, keep_traceback, observe_scopes, record_unprepared
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.operations.provenance import forget_texts
 from autogen_otel.patching.patch import Patch, wrap

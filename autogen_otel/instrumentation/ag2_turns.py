@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -11,15 +10,13 @@ from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import serials
-from autogen_otel.instrumentation.ag2_conversations import introduce_history, use_stream
+from autogen_otel.instrumentation.ag2_conversations import introduce_history
 from autogen_otel.instrumentation.ag2_models import close_chat, open_chat
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation, spanless
 from autogen_otel.operations.shapes import around
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
-
-    from autogen_otel.patching.patch import Switch
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -33,6 +30,11 @@ _turn: ContextVar[Turn | None] = ContextVar("autogen_otel_ag2_turn", default=Non
 def current_turn() -> Turn | None:
     """Return the turn of an agent that this code is a part of."""
     return _turn.get()
+
+
+def attributes_of(agent: Any) -> dict[str, int]:
+    """Return what tells an agent from others of its name."""
+    return {names.AGENT_INSTANCE: _agents.of(agent)}
 
 
 class Turn:
@@ -57,7 +59,7 @@ class Turn:
         # Somebody has to carry the request when the agent's span is not ours.
         self._request = _open_request() if self.traced and current_operation() is None else None
         name = agent.name
-        self.operation = self.open(Kind.AGENT, name, agent=name, attributes={names.AGENT_INSTANCE: _agents.of(agent)})
+        self.operation = self.open(Kind.AGENT, name, agent=name, attributes=attributes_of(agent))
         if self._request is not None:
             self._request.leave()
 
@@ -139,139 +141,10 @@ _chat: Final = around(_call, open_chat, close_chat)
 _ask: Final = around(_call, _open_input)
 
 
-class _Scope:
-    """A turn's scope, as the host opened it, with the turn's operation around each part of it."""
-
-    __slots__ = ("_drive", "_scope", "_turn")
-
-    def __init__(self, scope: Any, turn: Turn) -> None:
-        self._scope = scope
-        self._turn = turn
-        self._drive: Any = None
-
-    async def __aenter__(self) -> Callable[[], Awaitable[Any]]:
-        turn = self._turn
-        guard.call(turn.enter)
-        try:
-            self._drive = await self._scope.__aenter__()
-        except BaseException as error:
-            guard.call(turn.failed, error)
-            raise
-        guard.call(turn.leave)
-        return self._driven
-
-    async def __aexit__(self, *raised: object) -> Any:
-        # What ag2 does at the end of a scope, such as writing the event log, still belongs to the turn.
-        turn = self._turn
-        guard.call(turn.enter)
-        try:
-            return await self._scope.__aexit__(*raised)
-        finally:
-            guard.call(turn.replied)
-
-    async def _driven(self) -> Any:
-        turn = self._turn
-        guard.call(turn.enter)
-        try:
-            reply = await self._drive()
-        except BaseException as error:
-            guard.call(turn.failed, error)
-            raise
-        guard.call(turn.replied)
-        return reply
-
-
 def _open_request() -> OpenOperation:
     opened = open_operation(Kind.REQUEST, Kind.REQUEST.value)
     opened.enter()
     return opened
-
-
-def observe_scopes(content: bool) -> Callable[[Any, Switch], Callable[..., Any]]:
-    """Return the maker of the wrapper around `Agent._turn_scope`.
-
-    Args:
-        content: Whether messages, arguments and results are to be recorded.
-    """
-
-    def make(_: Any, switch: Switch) -> Callable[..., Any]:
-        def turn_scope(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:
-            if not switch.on:
-                return wrapped(*args, **kwargs)
-            given = tuple(kwargs.get("additional_middleware", ()))
-            turn = guard.call(Turn, instance, given, content)
-            if not turn:
-                return wrapped(*args, **{**kwargs, "additional_middleware": given})
-            guard.call(use_stream, turn.operation, args, kwargs)
-            # Last is innermost: there each attempt of a RetryMiddleware is seen, and what the model is really sent.
-            return _Scope(wrapped(*args, **{**kwargs, "additional_middleware": (*given, turn)}), turn)
-
-        return turn_scope
-
-    return make
-
-
-def record_unprepared(_: Any, switch: Switch) -> Callable[..., Any]:
-    """Record why a turn could not be prepared; ag2 below 1.1.2 does so before it opens the turn's scope."""
-
-    async def prepare(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:
-        started_ns = time.time_ns()
-        try:
-            return await wrapped(*args, **kwargs)
-        except BaseException as error:
-            if switch.on:
-                guard.call(_fail_unprepared, instance, error, started_ns)
-            raise
-
-    return prepare
-
-
-def _fail_unprepared(agent: Any, error: BaseException, started_ns: int) -> None:
-    turn, attributes = _turn.get(), {names.AGENT_INSTANCE: _agents.of(agent)}
-    if turn is None or turn.operation.fact.attributes != attributes:
-        name = agent.name
-        open_operation(Kind.AGENT, name, agent=name, attributes=attributes, started_ns=started_ns).fail(error)
-
-
-def keep_tools(_: Any, switch: Switch) -> Callable[..., Any]:
-    """Note on the turn which tools there are, for a model may call one that is not."""
-
-    def register(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
-        turn, known = _turn.get(), kwargs.get("known_tools")
-        if turn is not None and switch.on and isinstance(known, (set, frozenset, list, tuple, dict)):
-            turn.known_tools = known
-        return wrapped(*args, **kwargs)
-
-    return register
-
-
-def keep_traceback(_: Any, switch: Switch) -> Callable[..., Any]:
-    """Give the exception of a turn its traceback back.
-
-    `AgentRun.__aexit__` awaits the turn's task a second time, and asyncio then resets the traceback (CPython 3.11 to
-    3.13), so that the application sees no line of what happened.
-    """
-
-    async def aexit(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:
-        error = guard.call(_failure, instance) if switch.on else None
-        if not error:
-            return await wrapped(*args, **kwargs)
-        traceback = error.__traceback__
-        try:
-            return await wrapped(*args, **kwargs)
-        finally:
-            error.__traceback__ = traceback
-            # Both refer to this frame by now: a cycle that only the garbage collector would undo.
-            del error, traceback
-
-    return aexit
-
-
-def _failure(run: Any) -> BaseException | None:
-    task = getattr(run, "_AgentRun__task", None)
-    if task is None or not task.done() or task.cancelled():
-        return None
-    return task.exception()  # type: ignore[no-any-return]
 
 
 def _has_telemetry(middleware: Collection[Any]) -> bool:

@@ -137,9 +137,7 @@ def test_evidence_of_a_request_that_has_ended_is_cited_by_its_span(recorder):
     second.finish()
 
     ids = {trace.format_span_id(span.context.span_id): span.name for span in recorder.spans}
-    cited = {
-        span.name: [ids[text[5:21]] for text in span.attributes[names.CAUSE_EVIDENCE]] for span in recorder.spans
-    }
+    cited = {span.name: [ids[text[5:21]] for text in span.attributes[names.CAUSE_EVIDENCE]] for span in recorder.spans}
     both = ["invoke_workflow first", "invoke_workflow second"]
     assert cited == {both[0]: both, both[1]: both[::-1]}
 

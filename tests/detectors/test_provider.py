@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autogen_otel.core.facts import Frame, Kind, Outcome
+from autogen_otel.core.facts import ExceptionData, Frame, Kind, Outcome
 
 from .facts import APP, AUTOGEN, PACKAGES, Facts, findings, only
 
@@ -128,6 +128,18 @@ def test_a_fault_of_autogens_own():
     assert findings(facts) == {"r-1": ["framework/raised"]}
 
 
+def test_a_deadline_that_broke_off_autogen_is_not_autogens_own():
+    """The TimeoutError was made of a CancelledError that had reached AutoGen's code."""
+    facts = Facts()
+    root, chat = facts.request()
+    facts.close(chat, outcome=Outcome.CANCELLED)
+    cancelled = ExceptionData("asyncio.exceptions.CancelledError", "", (AUTOGEN,))
+    fault = facts.fault(root, "TimeoutError", "", APP, caused_by=cancelled)
+    facts.close(root, fault)
+
+    assert findings(facts) == {"r-1": ["undetermined/unexplained?"]}
+
+
 def test_an_application_in_a_folder_called_autogen_is_not_autogen():
     """Only what is installed as such."""
     facts = Facts()
@@ -148,6 +160,37 @@ def test_a_fault_of_the_application_itself():
     facts.close(root, fault)
 
     assert (findings(facts), "tools.py:41" in only(facts).summary) == ({"r-1": ["undetermined/unexplained?"]}, True)
+
+
+def test_an_application_that_gives_up_has_given_up_on_something():
+    """It catches what it gets, tries again, and raises an exception that does not say what it got."""
+    facts = Facts()
+    root = facts.open(Kind.REQUEST, "request")
+    for _ in range(2):
+        chat = facts.open(Kind.WORKFLOW, "user -> assistant", root)
+        _, fault = facts.failing_model(chat, "openai.InternalServerError", HTTP_STATUS=500)
+        facts.settle(chat, fault, masked=False)
+        facts.close(chat, fault)
+    gave_up = facts.fault(root, "RuntimeError", "gave up")
+    facts.close(root, gave_up)
+
+    assert findings(facts) == {"r-1": ["provider/server_error"]}
+
+
+def test_what_a_retry_has_made_good_is_not_what_the_application_gave_up_on():
+    """Its own exception comes later, for a reason of its own."""
+    facts = Facts()
+    root, chat = facts.request()
+    _, fault = facts.failing_model(chat, "openai.InternalServerError", HTTP_STATUS=500)
+    facts.settle(chat, fault, masked=False)
+    facts.close(chat, fault)
+    again = facts.open(Kind.WORKFLOW, "user -> assistant", root)
+    facts.model(again)
+    facts.close(again)
+    own = facts.fault(root, "KeyError", "'user'")
+    facts.close(root, own)
+
+    assert findings(facts) == {"r-1": ["undetermined/unexplained?"]}
 
 
 def test_a_client_that_went_away_is_only_said_to_have_gone():

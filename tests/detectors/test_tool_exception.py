@@ -116,6 +116,21 @@ def test_a_blanket_retry_of_what_cannot_succeed():
     assert findings(facts) == {"r-1": ["tool_exception/repeated"]}
 
 
+def test_an_application_that_retries_a_wrong_answer_and_gives_up():
+    """No chat has failed; the exception at the end is the application's own."""
+    facts = Facts()
+    root = facts.open(Kind.REQUEST, "request")
+    for _ in range(2):
+        chat = facts.open(Kind.WORKFLOW, "user -> assistant", root)
+        facts.failing_tool(chat, transient=False)
+        facts.model(chat)
+        facts.close(chat)
+    fault = facts.fault(root, "RuntimeError", "gave up")
+    facts.close(root, fault)
+
+    assert findings(facts) == {"r-1": ["tool_exception/repeated"]}
+
+
 def test_the_limit_of_a_tools_own_api_is_the_tools():
     """A 429 that a tool got is no rate limit of the model's provider."""
     facts = Facts()
