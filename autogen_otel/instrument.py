@@ -120,6 +120,11 @@ def instrument(settings: Settings | None = None, *, on_shared: OnShared | None =
         return _active
 
 
+def is_instrumented() -> bool:
+    """Tell whether `instrument()` is in force."""
+    return _active is not None
+
+
 def uninstrument() -> None:
     """Leave everything as it was before `instrument()`: the very objects, and no listener."""
     global _active

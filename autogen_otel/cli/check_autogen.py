@@ -113,8 +113,13 @@ def _status(patch: Patch, status: Status) -> Status:
 
 
 def _exists(module: str) -> bool:
+    """Tell whether this version has the module, though what it needs itself may not be installed."""
     try:
         return find_spec(module) is not None
+    except ModuleNotFoundError as error:
+        return not f"{module}.".startswith(f"{error.name}.")
+    except ImportError:
+        return True
     except _IMPORT_ERRORS:
         return False
 

@@ -148,7 +148,7 @@ def _waits(request: RequestFacts, explained: Explained) -> Iterator[tuple[Operat
 
 
 def _explains(stalls: list[Stall], blocked_ns: int, whole_ns: int, until_ns: int) -> bool:
-    """Tell whether a wait was too long because of stalls: for a good part of it, or it ended as soon as one was over."""
+    """Tell whether a wait was too long because of stalls: for a good part of it, or until one of them was over."""
     at_the_end = any(0 <= until_ns - one.ended_ns <= (one.ended_ns - one.started_ns) // 4 for one in stalls)
     return (8 if at_the_end else 4) * blocked_ns >= whole_ns
 

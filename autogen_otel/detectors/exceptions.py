@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _AUTOGEN: Final = re.compile(
     r"[/\\](site|dist)-packages[/\\](autogen|ag2)[/\\]|[/\\](autogen_agentchat|autogen_core|autogen_ext)[/\\]"
 )
-_LIBRARY: Final = re.compile(r"[/\\](site-packages|dist-packages)[/\\]|[/\\]lib[/\\]python3\\.\\d+[/\\]")
+_LIBRARY: Final = re.compile(
+    r"^<|[/\\](site|dist)-packages[/\\]|[/\\]lib[/\\]python3\.\d+[/\\]|[/\\]python3\d+[/\\]lib[/\\]", re.IGNORECASE
+)
 # Where AutoGen takes a model's answer apart.
 _CLIENT_CODE: Final = re.compile(
     r"[/\\](site|dist)-packages[/\\](autogen[/\\](oai|llm_clients)|ag2[/\\]config)[/\\]|[/\\]autogen_ext[/\\]models[/\\]"

@@ -6,7 +6,7 @@ import gc
 from typing import TYPE_CHECKING
 
 from autogen_otel.core import names
-from autogen_otel.core.facts import Kind
+from autogen_otel.core.facts import Kind, Outcome
 from autogen_otel.detectors.causes import Causes
 from autogen_otel.diagnosis.facts import tell
 from autogen_otel.diagnosis.gathered import true_pid
@@ -71,7 +71,7 @@ class _Log:
         for one in self.requests if logged else ():
             lines = logged.get(one.operation.id)
             if lines is not None:
-                one.verdict = verdict_in(one.operation, lines, failed=one.failed)
+                one.verdict = verdict_in(one.operation, lines, failed=one.outcome is Outcome.ERROR)
         self._find_others()
 
     def _find_others(self) -> None:

@@ -148,9 +148,9 @@ class _Between:
             span = spans[fault.operation_id]
             found.append((_inside(fault.time_ns, span), len(found), (span.operation, fault)))
         for span in spans.values():
-            stall = _stall_of(span.operation)
-            if stall is not None:
-                found.append((_inside(stall.ended_ns, span), len(found), stall))
+            if names.LOOP_STALLS in span.operation.attributes:
+                for stall in _stalls_of(span.operation):
+                    found.append((_inside(stall.ended_ns, span), len(found), stall))
         self._facts = sorted(found, reverse=True)
 
     @property
@@ -194,14 +194,11 @@ def _inside(time_ns: int, span: Span) -> int:
     return min(max(time_ns, span.operation.started_ns), span.ended_ns)
 
 
-def _stall_of(operation: Operation) -> Stalled | None:
-    attributes = operation.attributes
-    if names.LOOP_BLOCKED_AT not in attributes:
-        return None
-    started_ns, blocked_ms = attributes[names.LOOP_BLOCKED_AT], attributes.get(names.LOOP_BLOCKED)
-    if not isinstance(started_ns, int) or not isinstance(blocked_ms, (int, float)):
-        return None
-    return Stalled(operation, started_ns, started_ns + round(blocked_ms * 10**6))
+def _stalls_of(operation: Operation) -> Iterator[Stalled]:
+    times: Any = operation.attributes[names.LOOP_STALLS]
+    if isinstance(times, list) and all(isinstance(time_ns, int) for time_ns in times):
+        for started_ns, ended_ns in zip(times[::2], times[1::2], strict=False):
+            yield Stalled(operation, started_ns, ended_ns)
 
 
 def _settlements(faults: dict[str, Fault], spans: dict[int, Span]) -> dict[int, list[Settled]]:

@@ -69,8 +69,13 @@ def load(
         OSError: The folder cannot be read.
     """
     since = since_ns or 0
-    found = each(path, lambda document: list(records_of(document, since)), since_ns=since, on_problem=on_problem)
-    return itertools.chain.from_iterable(found)
+    files = _files_at(path)
+    return (
+        record
+        for file in files
+        for records in _read(file, lambda document: list(records_of(document, since)), since, on_problem)
+        for record in records
+    )
 
 
 def each(
@@ -80,7 +85,10 @@ def each(
     since_ns: int | None = None,
     on_problem: Callable[[Problem], None] = warn,
 ) -> Iterator[T]:
-    """Return what a function makes of each OTLP/JSON document that is stored at a path, older files first.
+    """Return what a function makes of each OTLP/JSON document that is stored at a path.
+
+    Older files come first, and the store's logs behind its spans: who knows a span already has no use for most of what
+    log lines repeat of it.
 
     Args:
         path: As for `load`.
@@ -92,7 +100,7 @@ def each(
         StoreNotFound: There is no such path, or no file in the folder; raised at once, not with the first document.
         OSError: The folder cannot be read.
     """
-    files = _files_at(path)
+    files = sorted(_files_at(path), key=lambda file: _holds(file, "logs"))
     return (made for file in files for made in _read(file, read, since_ns or 0, on_problem))
 
 
@@ -104,22 +112,19 @@ def _files_at(path: Path) -> list[Path]:
     found = [file for file in path.iterdir() if file.suffix in {".jsonl", ".json"} and file.is_file()]
     if not found:
         raise StoreNotFound(f"no stored telemetry: there is no .jsonl or .json file in {path}")
-    return sorted((file for file in found if not _holds_metrics(file)), key=_age)
+    return sorted((file for file in found if not _holds(file, "metrics")), key=_age)
 
 
-def _holds_metrics(file: Path) -> bool:
+def _holds(file: Path, signal: str) -> bool:
+    """Tell whether it is a file of the store with that signal."""
     own = STORE_FILE.fullmatch(file.name)
-    return own is not None and own["signal"] == "metrics"
+    return own is not None and own["signal"] == signal
 
 
-def _age(file: Path) -> tuple[bool, str, str]:
-    """Return when a file was begun; of a file that is not the store's, when it was last written to.
-
-    Logs come behind spans: who knows a span already has no use for most of what log lines repeat of it.
-    """
+def _age(file: Path) -> tuple[str, str]:
+    """Return when a file was begun; of a file that is not the store's, when it was last written to."""
     own = STORE_FILE.fullmatch(file.name)
-    logs = own is not None and own["signal"] == "logs"
-    return (logs, own["stamp"] if own else stamp(file.stat().st_mtime_ns), file.name)
+    return (own["stamp"] if own else stamp(file.stat().st_mtime_ns), file.name)
 
 
 def _read(

@@ -86,9 +86,8 @@ def _cause(console: Console, cause: StoredCause, request_id: str) -> None:
     heading(console, "Cause")
     proof = "proved" if cause.certain else "a hint, not proved"
     name = Text(plain(cause.cause), style="bold yellow" if cause.cause == Cause.CANCELLED.value else "bold red")
-    show(
-        console, joined(name, Text(f" ({plain(cause.detail)}), {proof}" if cause.detail else f", {proof}")), Text("  ")
-    )
+    detail = f" ({plain(cause.detail)})" if cause.detail else ""
+    show(console, joined(name, Text(f"{detail}, {proof}")), Text("  "))
     show(console, Text(plain(cause.summary)), Text("  "))
     for label, text in zip(("evidence", *("",) * len(cause.evidence)), cause.evidence, strict=False):
         field(console, label, plain(text, _EVIDENCE), "dim")

@@ -24,7 +24,7 @@ _SAYS_NOTHING: Final = frozenset(
         names.EVENT_LOOP_ID,
         names.FOREIGN_REQUESTS,
         names.LOOP_BLOCKED,
-        names.LOOP_BLOCKED_AT,
+        names.LOOP_STALLS,
         names.OUTCOME,
         names.ERROR_TYPE,
         names.FAULT_ID,

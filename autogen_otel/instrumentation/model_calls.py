@@ -66,23 +66,19 @@ def request_attributes(client: Any, params: Mapping[str, Any]) -> dict[str, Any]
 
 def response_attributes(response: Any) -> dict[str, Any]:
     """Return what an answer in OpenAI's shape tells: model, ID, tokens, finish reasons, provider's request ID."""
-    attributes: dict[str, Any] = {}
     usage = getattr(response, "usage", None)
-    for thing, key, name in (
-        (response, "model", names.RESPONSE_MODEL),
-        (response, "id", names.RESPONSE_ID),
-        (response, "_request_id", names.PROVIDER_REQUEST_ID),
-        (usage, "prompt_tokens", names.INPUT_TOKENS),
-        (usage, "completion_tokens", names.OUTPUT_TOKENS),
+    told = {
+        names.RESPONSE_MODEL: getattr(response, "model", None),
+        names.RESPONSE_ID: getattr(response, "id", None),
+        names.PROVIDER_REQUEST_ID: getattr(response, "_request_id", None),
+        names.INPUT_TOKENS: getattr(usage, "prompt_tokens", None),
+        names.OUTPUT_TOKENS: getattr(usage, "completion_tokens", None),
+    }
+    if told[names.INPUT_TOKENS] is None:
         # The Responses API has other names for the tokens.
-        (usage, "input_tokens", names.INPUT_TOKENS),
-        (usage, "output_tokens", names.OUTPUT_TOKENS),
-    ):
-        if name in attributes:
-            continue
-        value = getattr(thing, key, None)
-        if isinstance(value, (str, int)):
-            attributes[name] = value
+        told[names.INPUT_TOKENS] = getattr(usage, "input_tokens", None)
+        told[names.OUTPUT_TOKENS] = getattr(usage, "output_tokens", None)
+    attributes: dict[str, Any] = {name: value for name, value in told.items() if isinstance(value, (str, int))}
     choices = getattr(response, "choices", None)
     if isinstance(choices, list):
         reasons = [reason for choice in choices if isinstance(reason := getattr(choice, "finish_reason", None), str)]

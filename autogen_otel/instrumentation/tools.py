@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
 
-# An attribute of an enum is a Python function in Python 3.11 (60 ns).
+# To look up a member of an enum takes 60 ns in Python 3.11.
 _TOOL: Final = Kind.TOOL
 
 

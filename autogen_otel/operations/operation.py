@@ -33,13 +33,14 @@ _loops: Final = serials()
 _requests: Final[dict[int, ref[OpenOperation]]] = {}
 # A new agent or chat inside a tool is not that tool's own work.
 _RESET_TOOL: Final = frozenset({Kind.REQUEST, Kind.WORKFLOW, Kind.AGENT})
-# An attribute of an enum is a Python function in Python 3.11 (60 ns); these are asked for on every call of the host.
+# To look up a member of an enum takes 60 ns in Python 3.11; these are asked for on every call of the host.
 _RAISED: Final = FaultKind.RAISED
 _OK: Final = Outcome.OK
 # Nobody's failure: the client went away, or a generator was closed.
 _CANCELLATIONS: Final = (asyncio.CancelledError, GeneratorExit)
 # A group chat has one for each member; a manager of thousands must not make a span of thousands.
 MAX_CONVERSATIONS: Final = 64
+MAX_STALLS: Final = 32
 # Set where AutoGen runs a coroutine on a loop of its own that nobody can cancel: a CancelledError is an error there.
 uncancellable: Final[ContextVar[bool]] = ContextVar("autogen_otel_uncancellable", default=False)
 # Set while an operation is opened whose span AutoGen itself makes, for the application has asked it to.
@@ -128,6 +129,7 @@ class OpenOperation:
     Attributes:
         fact: What was told when it started.
         parent: The operation that encloses it.
+        session: The session of the request that it works for, as far as the application has named one.
         attributes: What becomes known on the way; told when it ends.
         escaped: Faults that came up from below and are not settled: nobody knows yet whether AutoGen answers on.
         fault_kind: What an exception here means, as far as the adapter can tell beforehand.
@@ -151,6 +153,7 @@ class OpenOperation:
         "fault_kind",
         "on_failure",
         "parent",
+        "session",
         "signal",
         "unheard",
         "unrecovered",
@@ -159,6 +162,7 @@ class OpenOperation:
     def __init__(self, fact: Operation, parent: OpenOperation | None) -> None:
         self.fact = fact
         self.parent = parent
+        self.session: str | None = fact.attributes.get(names.SESSION_ID, None if parent is None else parent.session)
         self.attributes: dict[str, Any] = {}
         self.escaped: tuple[Fault, ...] = ()
         self.fault_kind = _RAISED
@@ -210,16 +214,6 @@ class OpenOperation:
         if self.fault is None:
             self.fault = self._record(report_fault(self.fact, kind, type_, message, chain))
 
-    @property
-    def session(self) -> str | None:
-        """The session of the request that it works for, as far as the application has named one."""
-        operation: OpenOperation | None = self
-        while operation is not None:
-            if operation.fact.kind is Kind.REQUEST and names.SESSION_ID in operation.fact.attributes:
-                return str(operation.fact.attributes[names.SESSION_ID])
-            operation = operation.parent
-        return None
-
     def use(self, conversation: str) -> None:
         """Tell that from here to its end it uses a conversation; telling it twice is once.
 
@@ -232,7 +226,7 @@ class OpenOperation:
             listeners.tell(listeners.used, Used(self.fact, conversation))
 
     def stalled(self, started_ns: int, ended_ns: int) -> None:
-        """Tell that its code blocked the event loop; its span keeps the longest time, in milliseconds.
+        """Tell that its code blocked the event loop; its span keeps the longest time, in milliseconds, and all times.
 
         Args:
             started_ns: When it began, in nanoseconds since the epoch.
@@ -240,7 +234,11 @@ class OpenOperation:
         """
         blocked_ms = (ended_ns - started_ns) / 10**6
         if blocked_ms > self.attributes.get(names.LOOP_BLOCKED, 0):
-            self.attributes.update({names.LOOP_BLOCKED: blocked_ms, names.LOOP_BLOCKED_AT: started_ns})
+            self.attributes[names.LOOP_BLOCKED] = blocked_ms
+        # Begin and end of each, one behind the other: an attribute of a span is no list of pairs.
+        stalls = self.attributes.setdefault(names.LOOP_STALLS, [])
+        if len(stalls) < 2 * MAX_STALLS:
+            stalls += (started_ns, ended_ns)
         listeners.tell(listeners.stalled, Stalled(self.fact, started_ns, ended_ns))
 
     def answered(self) -> None:

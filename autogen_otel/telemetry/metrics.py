@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from autogen_otel.core.causes import Verdict
     from autogen_otel.core.facts import Finished, Operation, Settled
 
-# An attribute of an enum is a Python function in Python 3.11 (60 ns).
+# To look up a member of an enum takes 60 ns in Python 3.11.
 _MODEL: Final = Kind.MODEL
 # Buckets of opentelemetry-util-genai 1.3, so that dashboards made for it fit.
 _CALL_SECONDS: Final = [0.01 * 2**step for step in range(14)]

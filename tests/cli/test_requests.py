@@ -18,11 +18,12 @@ def test_requests_are_listed_with_their_outcome(store, cli):
     """Each request stands in a line with its outcome and what was raised, the newest last."""
     assert rows(cli("requests").out) == [
         ["req-ok", "ok"],
-        ["req-masked", "ok, 1 masked fault", "KeyError: 'p9' (tool lookup_policy)"],
-        ["req-masked", "ok, 1 masked fault", "KeyError: 'p10' (tool lookup_policy)"],
+        ["req-masked", "ok, 1 masked fault", "tool_exception", "KeyError: 'p9' (tool lookup_policy)"],
+        ["req-masked", "ok, 1 masked fault", "tool_exception", "KeyError: 'p10' (tool lookup_policy)"],
         [
             "req-429",
             "error",
+            "rate_limit",
             f"openai.RateLimitError: {REFUSED} (agent assistant)",
         ],
         ["req-open", "open", *rows(cli("requests").out)[-1][2:]],

@@ -52,6 +52,22 @@ def test_original_exception_comes_first(store, cli):
     ]
 
 
+def test_cause_stands_above_the_exception(store, cli):
+    """Why the request is not to be trusted comes before the exception, with the evidence and the first of the fix."""
+    out = newest(cli("show", "req-masked").out)
+    told = section(out, "Cause")
+
+    assert (out.index("Cause\n") < out.index("Original exception\n"), told[0], told[1].partition(" (")[0]) == (
+        True,
+        "tool_exception (raised), proved",
+        f"Tool 'lookup_policy' of agent 'user' raised at chats.py:{RAISING_LINE}",
+    )
+    assert [re.sub(r"[0-9a-f]{16}", "ID", line) for line in told[2:4]] == [
+        "evidence    span:ID KeyError: 'p10'",
+        "fault:ID KeyError: 'p10'",
+    ]
+
+
 def test_masked_fault_says_what_the_model_was_told(store, cli):
     """Behind the exception stands that AutoGen reported nothing, and what became of it."""
     assert section(newest(cli("show", "req-masked").out), "AutoGen reported") == [
@@ -155,13 +171,15 @@ def test_logs_tell_the_story_in_order(store, cli):
     """With --logs each log record stands in one line, by time."""
     told = section(cli("show", "req-429", "--logs").out, "Log records")
 
-    assert [re.split(r"  +", line)[2] for line in told] == [
+    # The lines of causes and faults are wrapped behind their fields.
+    assert [re.split(r"  +", line)[2] for line in told if line.startswith("+")] == [
         "request started",
         "model call started",
         "model call finished",
         "agent replied",
         "fault",
         "chat finished",
+        "cause",
         "request finished",
     ]
 
@@ -186,7 +204,7 @@ def test_json_is_one_object_with_stable_keys(store, cli):
         ["request_id", "store", "requests", "problems"],
         [
             *("request_id", "outcome", "masked_faults", "started_at", "started_unix_nano", "duration_ms", "service"),
-            *("pid", "thread", "trace_id", "span_id", "fault", "faults", "spans", "logs"),
+            *("pid", "thread", "trace_id", "span_id", "cause", "fault", "faults", "spans", "logs"),
         ],
         [
             *("id", "kind", "type", "message", "masked", "fatal", "transient", "agent", "tool", "raised_at"),

@@ -81,9 +81,12 @@ def test_the_innermost_of_what_blocked_is_named():
     agent = facts.open(Kind.AGENT, "clerk", other)
     tool = facts.open(Kind.TOOL, "report", agent)
     facts.stall(tool, 3_000)
-    for around in (agent, other):
-        method, ((operation, started, ended),) = facts.told[-1]
-        facts.told.append((method, (type(facts.told[-1][1][0])(around, started - 2 * MS, ended + MS),)))
+    for outer in (agent, other):
+        (stalled,) = facts.told[-1][1]
+        around = stalled._replace(
+            operation=outer, started_ns=stalled.started_ns - 2 * MS, ended_ns=stalled.ended_ns + MS
+        )
+        facts.told.append(("stalled", (around,)))
     facts.end(blocker, other, agent, tool)
     fault = facts.fault(call, "openai.APITimeoutError")
     facts.end(victim, chat, call, fault=fault)

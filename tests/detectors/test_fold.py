@@ -42,7 +42,7 @@ plots = st.tuples(st.lists(st.sampled_from(sorted(SCENES)), max_size=6), st.samp
 
 
 def told(number: int, plot: tuple[list[str], str], tool: str = "lookup_policy", **more) -> Facts:
-    """Return the facts of a request that shares nothing with those of other numbers: no loop, provider, conversation."""
+    """Return the facts of a request that shares no loop, process and conversation with those of other numbers."""
     scenes, end = plot
     facts = Facts(pid=1000 + number, **more)
     root, chat = facts.request(f"r-{number}", loop=number, agent=f"agent of {tool}")

@@ -66,7 +66,7 @@ def lookup_policy(policy_id: str) -> str:
 
 
 async def blocking(seconds: float) -> str:
-    time.sleep(seconds)
+    time.sleep(seconds)  # noqa: ASYNC251 - that is the fault
     return "done"
 
 
