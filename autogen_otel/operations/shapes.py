@@ -12,9 +12,10 @@ import warnings
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import FAILED, MISTAKE, Failed, guard
 from autogen_otel.operations.listeners import listeners
-from autogen_otel.operations.stalls import tell_stall
+from autogen_otel.operations.stalls import Steps, tell_stall
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
@@ -176,7 +177,9 @@ async def _call_coroutine(
     try:
         if listeners.vetoes:
             _ask(operation)
-        result = await wrapped(*args, **kwargs)
+        coroutine = wrapped(*args, **kwargs)
+        # A tool is the application's code: it may block the loop for everybody else.
+        result = await (Steps(coroutine, operation) if operation.fact.kind is Kind.TOOL else coroutine)
     except BaseException as error:
         _break(operation, error)
         raise

@@ -1,0 +1,50 @@
+"""What failing requests have in common."""
+
+from __future__ import annotations
+
+from autogen_otel.diagnosis.traits import MAX_VALUES, Trait, Traits, in_common, threshold
+
+
+def marked(traits: Traits, *requests: dict[str, object]) -> list[set[int]]:
+    """Return the traits of requests with these attributes."""
+    return [set(traits.numbers(attributes)) for attributes in requests]
+
+
+def test_greatest_difference_comes_first():
+    """An attribute that all failing requests have and no other comes before one that many others have too."""
+    traits = Traits()
+    failing = marked(traits, *[{"pod": "a", "route": "/chat"}] * 3)
+    others = marked(traits, {"pod": "b", "route": "/chat"}, {"pod": "b", "route": "/"}, {"pod": "a", "route": "/"})
+
+    assert in_common(failing, others, traits.known) == [
+        Trait("pod", "a", 3, 3, 1, 3),
+        Trait("route", "/chat", 3, 3, 1, 3),
+    ]
+
+
+def test_what_all_have_is_not_told():
+    """An attribute that is as common among the others says nothing."""
+    traits = Traits()
+
+    assert in_common(marked(traits, *[{"a": 1}] * 4), marked(traits, *[{"a": 1}] * 4), traits.known) == []
+
+
+def test_attribute_with_too_many_values_is_dropped():
+    """IDs and the like tell requests apart: beyond a number of values nothing is kept, and nothing is told."""
+    traits = Traits()
+    others = marked(traits, *[{"id": number} for number in range(10 * MAX_VALUES)])
+    failing = marked(traits, {"id": 0}, {"id": 0})
+
+    assert (in_common(failing, others[1:], traits.known), max(map(max, filter(None, others)))) == ([], MAX_VALUES)
+
+
+def test_measure_is_told_as_a_threshold():
+    """A number such as the concurrency is told as the value from which on requests fail."""
+    assert threshold("in flight", [5, 6, 9], [1, 2, 3, 5]) == [Trait("in flight", ">= 5", 3, 3, 1, 4)]
+
+
+def test_one_failing_request_has_nothing_in_common():
+    """With a single failing request everything would be a trait."""
+    traits = Traits()
+
+    assert in_common(marked(traits, {"a": 1}), marked(traits, {"a": 2}, {"a": 2}), traits.known) == []
