@@ -118,9 +118,9 @@ class Causes:
             # It may end before the chat around it, which goes on holding the conversation.
             self._keep(operation)
         others = self._world.hold(request, operation, fact.conversation, scope)
-        for other, held_in in others:
-            self._overlap(request, Overlap(operation, held_in, fact.conversation))
-            self._overlap(other, Overlap(held_in, operation, fact.conversation))
+        for other, held_by, other_scope in others:
+            self._overlap(request, Overlap(operation, held_by, fact.conversation, scope))
+            self._overlap(other, Overlap(held_by, operation, fact.conversation, other_scope))
 
     def stalled(self, fact: Stalled) -> None:
         """Take in that an operation has blocked its event loop."""
@@ -141,9 +141,9 @@ class Causes:
         place = self._open.get(operation.id)
         if place is None:
             return []
-        request = place[0]
-        found = [crossing.other_id for crossing in request.crossings if crossing.live]
-        found += [overlap.other.request_id for overlap in request.overlaps]
+        request, scope = place
+        found = [one.other_id for one in request.crossings if one.live and one.operation.id == operation.id]
+        found += [one.other.request_id for one in request.overlaps if one.scope == scope]
         others = [other for other in dict.fromkeys(found) if not (once and other in request.warned)]
         request.warned.update(others)
         return others
@@ -175,7 +175,7 @@ class Causes:
                 self._keep(operation)
 
     def _overlap(self, request: RequestFacts, overlap: Overlap) -> None:
-        if not request.overlaps_with(overlap.other.request_id) and len(request.overlaps) < MAX_OVERLAPS:
+        if not request.overlaps_with(overlap.other.request_id, overlap.scope) and len(request.overlaps) < MAX_OVERLAPS:
             request.overlaps.append(overlap)
             self._keep(overlap.own)
             self._keep(overlap.other)

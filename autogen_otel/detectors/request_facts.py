@@ -20,11 +20,12 @@ _EVIDENCE: Final = (names.FOREIGN_REQUESTS, names.CLIENT_FORKED_FROM)
 
 
 class Overlap(NamedTuple):
-    """Two live requests that hold one conversation."""
+    """Two live requests that hold one conversation; `scope` is the own chat, team run or turn that does."""
 
     own: Operation
     other: Operation
     conversation: str
+    scope: int
 
 
 class Crossing(NamedTuple):
@@ -42,20 +43,22 @@ class Failure:
         fault: The last one, or the one with which the request ended.
         operation: In which it was raised.
         count: How many there were.
-        chats: The chats, team runs or turns in which it was raised; two at most.
+        chats: The chats, team runs or turns in which it was raised, the last of them first; two at most.
         masked: Whether AutoGen answered on; None while nobody knows.
         answered_in: The operation in which AutoGen did so.
+        unheard: Whether it reached nobody, not even the chat in which it was raised.
     """
 
-    __slots__ = ("answered_in", "chats", "count", "fault", "masked", "operation")
+    __slots__ = ("answered_in", "chats", "count", "fault", "masked", "operation", "unheard")
 
     def __init__(self, operation: Operation, fault: Fault) -> None:
         self.operation = operation
         self.fault = fault
         self.count = 0
-        self.chats: set[int | None] = set()
+        self.chats: tuple[int | None, ...] = ()
         self.masked: bool | None = None
         self.answered_in: Operation | None = None
+        self.unheard = False
 
 
 class RequestFacts:
@@ -132,9 +135,9 @@ class RequestFacts:
         """The fault with which it ended."""
         return self.end.fault if self.end is not None and self.failed else None
 
-    def overlaps_with(self, request_id: str) -> bool:
-        """Tell whether another request has used one of its conversations meanwhile."""
-        return any(one.other.request_id == request_id for one in self.overlaps)
+    def overlaps_with(self, request_id: str, scope: int | None = None) -> bool:
+        """Tell whether another request has used one of its conversations meanwhile, those of one chat or any."""
+        return any(one.other.request_id == request_id and scope in {None, one.scope} for one in self.overlaps)
 
     def fail(self, operation: Operation, fault: Fault, chat: int | None) -> None:
         """Note an exception.
@@ -149,8 +152,8 @@ class RequestFacts:
         self.failures[key] = failure
         failure.operation, failure.fault, failure.masked = operation, fault, None
         failure.count += 1
-        if len(failure.chats) < 2:
-            failure.chats.add(chat)
+        if chat not in failure.chats[:1]:
+            failure.chats = (chat, *failure.chats[:1])
         if len(self.failures) > MAX_KEPT:
             del self.failures[next(iter(self.failures))]
 
@@ -161,6 +164,8 @@ class RequestFacts:
             failure.masked = fact.masked
             if fact.masked:
                 failure.answered_in = fact.operation
+            else:
+                failure.unheard = fact.operation.id not in failure.chats and fact.operation.parent_id is not None
         if fact.masked and len(self._answering) < MAX_KEPT:
             self._answering.add(fact.operation.id)
 
@@ -226,6 +231,8 @@ class RequestFacts:
         up in the end, with an exception of its own, that is what it gave up on.
         """
         operation, since = failure.operation, failure.fault.time_ns
+        if failure.unheard:
+            return False
         if not failure.masked:
             return not self.failed or self._well_since(since, Kind.MODEL)
         if operation.kind is Kind.TOOL:

@@ -21,10 +21,11 @@ MINUTE_NS: Final = 60 * 10**9
 
 
 class Holder(NamedTuple):
-    """Who uses a conversation."""
+    """Who uses a conversation, and the operation until whose end it is held."""
 
     request: RequestFacts
     operation: Operation
+    scope: int
 
 
 class Stall(NamedTuple):
@@ -79,7 +80,7 @@ class World:
         holders = self._holders.setdefault(key, {})
         others = [holder for holder in list(holders.values()) if holder.request is not request]
         if scope not in holders:
-            holders[scope] = Holder(request, operation)
+            holders[scope] = Holder(request, operation, scope)
             self._held.setdefault(scope, []).append(key)
             if len(self._holders) > MAX_CONVERSATIONS:
                 self._holders.pop(next(iter(self._holders)), None)

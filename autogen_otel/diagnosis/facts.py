@@ -164,8 +164,9 @@ class _Between:
             yield self._facts.pop()[2]
 
 
-def _start(span: Span) -> tuple[int, int, bool]:
-    return (span.operation.started_ns, -span.ended_ns, span.operation.parent_id is not None)
+def _start(span: Span) -> tuple[int, bool, int]:
+    """Order spans by their start; of those that start together the outer ones first."""
+    return (span.operation.started_ns, span.operation.parent_id is not None, -span.ended_ns)
 
 
 def _moved(starts: list[Span], spans: dict[int, Span]) -> dict[int, int]:

@@ -67,7 +67,8 @@ class Spans(Listener):
         self._open: dict[int, Span] = {}
         self._spanless: set[int] = set()
         self._origins: OrderedDict[str, SpanContext] = OrderedDict()
-        self._kept: OrderedDict[int, SpanContext] = OrderedDict()
+        # Numbers only: there are many, and most of them are never cited.
+        self._kept: OrderedDict[int, int] = OrderedDict()
 
     def context_of(self, operation_id: int) -> SpanContext | None:
         """Return trace and span ID of an operation that is open."""
@@ -85,18 +86,21 @@ class Spans(Listener):
     def keep(self, operation: Operation) -> None:
         """Remember the span of an open operation beyond its end, for it may be cited as evidence."""
         span = self._open.get(operation.id) or self._open.get(operation.parent_id or 0)
-        if span is not None and operation.id not in self._kept:
-            self._kept[operation.id] = span.get_span_context()
+        if span is None or operation.id in self._kept:
+            return
+        context = span.get_span_context()
+        if context.trace_flags.sampled:
+            self._kept[operation.id] = context.span_id
             if len(self._kept) > MAX_KEPT:
                 self._kept.popitem(last=False)
 
     def cited(self, evidence: Iterable[Evidence]) -> list[str]:
-        """Return evidence as texts that begin with the IDs of spans and faults; of spans those that are recorded."""
+        """Return evidence as texts that begin with the IDs of spans and faults; of spans those that are sampled."""
         texts: list[str] = []
         for one in evidence:
-            context = self.context_of(one.operation_id) or self._kept.get(one.operation_id)
-            if context is not None and context.trace_flags.sampled:
-                texts.append(f"span:{format_span_id(context.span_id)} {one.says}")
+            span_id = self._kept.get(one.operation_id)
+            if span_id is not None:
+                texts.append(f"span:{format_span_id(span_id)} {one.says}")
             if one.fault_id:
                 texts.append(f"fault:{one.fault_id} {one.says}")
         return texts

@@ -69,7 +69,9 @@ class App:
 
     # --- what clients ask ---
 
-    def ask(self, least: int, most: int, text: Callable[[int], str] = lambda number: f"What about case {number}?") -> list[Question]:
+    def ask(
+        self, least: int, most: int, text: Callable[[int], str] = lambda number: f"What about case {number}?"
+    ) -> list[Question]:
         """Draw how many questions are asked, and make them; `text` gets the number of each."""
         return self.questions([text(number) for number in range(self.rng.randint(least, most))])
 
@@ -116,7 +118,9 @@ class App:
         with self._lock:
             self.notes.append(what)
 
-    def tool(self, function: Callable[..., Any], name: str | None = None, says: str | None = None) -> Callable[..., Any]:
+    def tool(
+        self, function: Callable[..., Any], name: str | None = None, says: str | None = None
+    ) -> Callable[..., Any]:
         """Give a function a name of the trade, as its author would have."""
         function.__name__ = function.__qualname__ = name or self.words.tools[0]
         function.__doc__ = says or f"Look something up about {self.words.trade}."

@@ -1,4 +1,4 @@
-"""What a case is: what its user did, how it is served, what is to be found, and who outside can prove that it happened."""
+"""What a case is: what its user did, how it is served, what is to be found, and who outside can prove it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Proof:
     """What somebody says who never looks at our telemetry.
 
     Attributes:
-        happened: Whether the fault happened, or in a healthy case whether nothing did; otherwise the run does not count.
+        happened: Whether the fault happened, or in a healthy case whether nothing did; else the run does not count.
         says: What was seen, in one line.
         hit: The requests that it hurt, by ID, and
         touched: Those too that had part in it and got away with it.

@@ -38,7 +38,7 @@ def beating(app: App, handle: AsyncHandler) -> AsyncHandler:
 
 
 def stalled(app: App) -> Proof:
-    """The loop stood still, requests ended in a timeout, and the provider had answered in time whoever waited for it."""
+    """The loop stood still, requests ended in a timeout, and the provider had answered in time."""
     gaps = [gap for _, gap in (note for note in app.notes if note[0] == "gap")]
     late = frozenset(
         answer.question.id
@@ -46,5 +46,5 @@ def stalled(app: App) -> Proof:
         if answer.error and ("Timeout" in answer.error.type or "timed out" in answer.error.message.lower())
     )
     others = [answer.error[:2] for answer in app.answers if answer.error and answer.question.id not in late]
-    says = f"the loop stood still {len(gaps)} times, {len(late)} late, the model took {app.thought:.2f} s at most, others {others[:1]}"
+    says = f"the loop stood still {len(gaps)} times, {len(late)} late, model {app.thought:.2f} s, {others[:1]}"
     return Proof(bool(gaps) and bool(late) and not others and app.thought < 0.3, says, late, late)

@@ -21,7 +21,9 @@ def right(answer: Answer, expected: str = "") -> bool:
     return answer.status == 200 and set(tokens_in(answer.text)) == {answer.question.token} and expected in answer.text
 
 
-def healthy(app: App, expected: Callable[[Question], str] = lambda _: "", *, statuses: Collection[int] = (200,)) -> Proof:
+def healthy(
+    app: App, expected: Callable[[Question], str] = lambda _: "", *, statuses: Collection[int] = (200,)
+) -> Proof:
     """Everybody got the right answer, no prompt held two users' tokens, and the provider sent nothing but these."""
     wrong = [answer for answer in app.answers if not right(answer, expected(answer.question))]
     mixed = [seen for seen in app.provider.received if len(set(seen.tokens)) > 1]
@@ -39,7 +41,7 @@ def crosstalk(app: App) -> Proof:
     wrong = {answer.question.id for answer in app.answers if set(tokens_in(answer.text)) - {answer.question.token}}
     mixed = [seen for seen in app.provider.received if len(set(seen.tokens) & ids.keys()) > 1]
     failed = {answer.question.id for answer in app.answers if answer.status != 200}
-    says = f"{len(wrong)} of {len(app.answers)} answers with others' tokens, {len(mixed)} mixed prompts, {len(failed)} failed"
+    says = f"{len(wrong)} of {len(app.answers)} answers foreign, {len(mixed)} prompts mixed, {len(failed)} bad"
     return Proof(bool(wrong or mixed), says, frozenset(wrong), frozenset(ids.values()))
 
 
@@ -76,7 +78,12 @@ def failed(app: App, hit: Iterable[Question], kind: str | None = None, status: i
     got = {answer.question.id: answer for answer in app.answers if answer.status == status}
     kinds = Counter(answer.error.type for answer in got.values() if answer.error)
     fits = wanted == set(got) and (kind is None or set(kinds) == {kind})
-    return Proof(bool(wanted) and fits, f"{len(got)} of {len(app.answers)} failed: {dict(kinds)}", frozenset(wanted), frozenset(wanted))
+    return Proof(
+        bool(wanted) and fits,
+        f"{len(got)} of {len(app.answers)} failed: {dict(kinds)}",
+        frozenset(wanted),
+        frozenset(wanted),
+    )
 
 
 def wrong_text(app: App, expected: Callable[[Question], str]) -> Proof:

@@ -195,6 +195,19 @@ def test_requests_with_one_id_are_told_apart():
     assert [verdict.operation_id for verdict in verdicts(facts)] == [first.id]
 
 
+@settings(deadline=None)
+@given(st.lists(plots, max_size=5))
+def test_nothing_is_kept_of_requests_that_have_ended(many):
+    """But for what may concern others: whom a provider has refused, and which loop was blocked."""
+    causes = Causes(lambda *_: None)
+    for number, plot in enumerate(many):
+        for method, args in told(number, plot).told:
+            getattr(causes, method)(*args)
+
+    world = causes._world
+    assert [causes._open, causes._by_id, world._live, world._held, world._holders] == [{}] * 5
+
+
 def test_requests_that_never_end_do_not_grow():
     """Those of which an end is never told are forgotten, the oldest first."""
     causes = Causes(lambda *_: None)

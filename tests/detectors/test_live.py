@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import warnings
 
@@ -248,6 +249,28 @@ def test_the_guard_lets_a_request_of_its_own_through(recorder):
         thread.join()
 
     assert calls == ["called"] * 4
+
+
+def test_who_starts_anew_with_other_agents_is_let_through(recorder):
+    """The same request, after its first chat was stopped."""
+    autogen_otel.uninstrument()
+    autogen_otel.instrument(on_shared="raise")
+    calls: list[str] = []
+    other = open_operation(Kind.WORKFLOW, "other", request_id="r-1")
+    other.use("1-2")
+    with autogen_otel.request("r-2"):
+        for conversation in ("1-2", "3-4"):
+            chat = open_operation(Kind.WORKFLOW, "chat")
+            chat.use(conversation)
+            chat.enter()
+            with contextlib.suppress(SharedStateError):
+                call_model(calls)
+                calls.append(conversation)
+            chat.finish()
+            chat.leave()
+    other.finish()
+
+    assert calls == ["called", "3-4"]
 
 
 @pytest.mark.parametrize("on_shared", ["log", "warn", "raise"])

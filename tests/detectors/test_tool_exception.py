@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autogen_otel.core import names
-from autogen_otel.core.facts import FaultKind, Kind
+from autogen_otel.core.facts import FaultKind, Kind, Outcome
 
 from .facts import Facts, findings, only
 
@@ -129,6 +129,20 @@ def test_an_application_that_retries_a_wrong_answer_and_gives_up():
     facts.close(root, fault)
 
     assert findings(facts) == {"r-1": ["tool_exception/repeated"]}
+
+
+def test_an_exception_after_which_autogen_waits_for_ever():
+    """It reached nobody: the client went away in the end, and that is not the cause."""
+    facts = Facts()
+    root, chat = facts.request()
+    call = facts.open(Kind.TOOL, "lookup_policy", chat)
+    fault = facts.fault(call, "SystemExit")
+    facts.settle(call, fault, masked=False)
+    facts.close(call, fault)
+    facts.after(60_000).close(chat, outcome=Outcome.CANCELLED)
+    facts.close(root, outcome=Outcome.CANCELLED)
+
+    assert findings(facts) == {"r-1": ["tool_exception/raised"]}
 
 
 def test_the_limit_of_a_tools_own_api_is_the_tools():

@@ -87,10 +87,15 @@ def chat(request: str, first: int, at: float, conversation: str = "1-2", **more:
     """Return the spans of a request of 100 ms with one chat."""
     return [
         span(first, 0, "request", at, 100, request, trace=first, **more),
-        span(first + 1, first, "invoke_workflow a -> b", at + 1, 98, request, trace=first, **more)
-        | {
-            "attributes": attributes(
-                {names.REQUEST_ID: request, names.PROCESS_PID: more.get("pid", 1), names.CONVERSATIONS: [conversation]}
-            )
-        },
+        span(
+            first + 1,
+            first,
+            "invoke_workflow a -> b",
+            at + 1,
+            98,
+            request,
+            trace=first,
+            **more,
+            autogen__conversations=[conversation],
+        ),
     ]

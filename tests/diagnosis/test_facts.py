@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from documents import attributes, chat, document, found_in, raised, span
 
 from autogen_otel.core import names
 from autogen_otel.diagnosis.gathered import Gathered
+
+from .documents import attributes, chat, document, found_in, raised, span
 
 
 def causes(*documents):

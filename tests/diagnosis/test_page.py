@@ -9,9 +9,10 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from documents import START, chat, document, found_in, raised, span
 
 from autogen_otel.core import names
+
+from .documents import START, chat, document, found_in, raised, span
 
 pytest.importorskip("jinja2", reason="the extra `cli` is not installed")
 

@@ -1,4 +1,6 @@
-"""The cases, a module each. The docstring begins with the ID and says what the user did; the rest:
+"""The cases, a module each.
+
+The docstring begins with the ID and says what the user did; the rest:
 
 * `CAUSES`: what is to be found, and the kind of component to blame; empty in a healthy case.
 * `LINES`: the AutoGen lines where it applies; `NEEDS`: packages without which it cannot be shown.

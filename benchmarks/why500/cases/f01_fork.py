@@ -18,7 +18,7 @@ CAUSES = {"stale_client": CLIENT}
 LINES = ("classic", "agentchat", "ag2")
 
 
-def script(app: App) -> Script:
+def script(app: App) -> Script:  # noqa: ARG001 - each case is asked for it in the same way
     """A model that takes a moment; what it prints of a document does not fit into one read of a socket."""
     return printing()
 

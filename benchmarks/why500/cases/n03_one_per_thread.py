@@ -7,13 +7,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.why500 import oracles
-from benchmarks.why500.case import Proof
 from benchmarks.why500.cases import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from benchmarks.why500.app import App
+    from benchmarks.why500.case import Proof
     from benchmarks.why500.web import Question
 
 CAUSES: Mapping[str, str] = {}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.why500 import oracles
-from benchmarks.why500.case import Proof
 from benchmarks.why500.cases import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from benchmarks.why500.app import App
+    from benchmarks.why500.case import Proof
     from benchmarks.why500.web import Question
 
 CAUSES: Mapping[str, str] = {}
@@ -42,4 +42,4 @@ def serve(app: App) -> None:
 
 def proof(app: App) -> Proof:
     """Everybody got the right answer."""
-    return oracles.healthy(app, lambda question: "found k")
+    return oracles.healthy(app, lambda _: "found k")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from autogen_otel.demo.provider import Slow, echo_tools
 from benchmarks.why500 import oracles
-from benchmarks.why500.case import Proof
 from benchmarks.why500.cases import ALL
 
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
 
     from autogen_otel.demo.provider import Script
     from benchmarks.why500.app import App
+    from benchmarks.why500.case import Proof
     from benchmarks.why500.web import Question
 
 CAUSES: Mapping[str, str] = {}

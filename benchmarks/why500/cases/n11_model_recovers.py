@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from autogen_otel.demo.provider import Slow, ToolCalls, echo_tools
 from autogen_otel.demo.provider.chat import text_of
 from benchmarks.why500 import oracles
-from benchmarks.why500.case import Proof
 from benchmarks.why500.cases import ALL
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
     from autogen_otel.demo.provider import ChatRequest, Reply, Script
     from benchmarks.why500.app import App
+    from benchmarks.why500.case import Proof
     from benchmarks.why500.web import Question
 
 CAUSES: Mapping[str, str] = {}

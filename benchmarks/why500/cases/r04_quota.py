@@ -12,7 +12,6 @@ from benchmarks.why500.cases import ALL
 if TYPE_CHECKING:
     from autogen_otel.demo.provider import Script
     from benchmarks.why500.app import App
-    from benchmarks.why500.web import Question
 
 CAUSES = {"rate_limit": PROVIDER}
 LINES = ALL
@@ -26,9 +25,7 @@ def script(app: App) -> Script:
 def serve(app: App) -> None:
     """One request after the other."""
     model = app.line.model(app)
-    app.serially(
-        lambda question: app.line.ask(app.line.agents(app, model), question.text), app.ask(20, 26)
-    )
+    app.serially(lambda question: app.line.ask(app.line.agents(app, model), question.text), app.ask(20, 26))
 
 
 def proof(app: App) -> Proof:

@@ -17,7 +17,7 @@ LINES = ALL
 
 
 def serve(app: App) -> None:
-    """Eight threads in classic AutoGen; tasks elsewhere. Agents of AG2 1.x can be shared, a stream of messages cannot."""
+    """Eight threads in classic AutoGen; tasks elsewhere. Agents of AG2 1.x can be shared, a stream cannot."""
     agents = app.line.agents(app, app.line.model(app))
     how = {}
     if app.line.name == "ag2":

@@ -18,7 +18,7 @@ LINES = ("classic", "agentchat", "ag2")
 
 
 def serve(app: App) -> None:
-    """A group chat; a round-robin team, which says that it is running already; an AG2 helper with one stream for all."""
+    """A group chat; a round-robin team, which says that it is running; an AG2 helper with one stream for all."""
     ask = {"classic": _group, "agentchat": _team, "ag2": _helper}[app.line.name](app)
     app.loop(ask, app.ask(20, 26, lambda number: f"Settle case {number}."), at_once=app.rng.randint(3, 7))
 
@@ -71,7 +71,9 @@ def _team(app: App) -> Any:
     from autogen_agentchat.conditions import MaxMessageTermination
     from autogen_agentchat.teams import RoundRobinGroupChat
 
-    members: list[Any] = [AssistantAgent(name, model_client=app.line.model(app).shared) for name in app.words.agents[:2]]
+    members: list[Any] = [
+        AssistantAgent(name, model_client=app.line.model(app).shared) for name in app.words.agents[:2]
+    ]
     team = RoundRobinGroupChat(members, termination_condition=MaxMessageTermination(3))
 
     async def ask(question: Question) -> str:

@@ -17,7 +17,7 @@ _INFO: Final = {"vision": False, "function_calling": True, "json_output": True, 
 
 
 class Model:
-    """How to reach the model. A client belongs to the event loop in which it was used first; this makes one for each."""
+    """How to reach the model. A client belongs to the event loop where it was used first; this makes one for each."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
