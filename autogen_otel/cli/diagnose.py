@@ -9,6 +9,7 @@ from autogen_otel.cli.reading import Reading, console, reading_of, say, unreadab
 from autogen_otel.core.ids import clean_request_id
 from autogen_otel.diagnosis.diagnosis import diagnose as diagnosis_of
 from autogen_otel.diagnosis.gathered import Gathered
+from autogen_otel.diagnosis.gathering import gather
 from autogen_otel.diagnosis.jaeger import Jaeger, JaegerFailed
 from autogen_otel.diagnosis.load import MALFORMED
 from autogen_otel.diagnosis.render_diagnosis import render_diagnosis
@@ -58,9 +59,8 @@ def diagnose(source: Source, *, now_ns: int, as_json: bool, html: Path | None) -
         0 where no cause is found, 1 where there is one, 2 where nothing can be read or written.
     """
     reading = reading_of(source.path, source.since_ns)
-    gathered = Gathered()
     try:
-        name = _gather(source, reading, gathered, now_ns)
+        gathered, name = _gather(source, reading, now_ns)
     except JaegerFailed as error:
         say(str(error))
         return UNREADABLE
@@ -86,18 +86,18 @@ def diagnose(source: Source, *, now_ns: int, as_json: bool, html: Path | None) -
     return FOUND if found.alarming else 0
 
 
-def _gather(source: Source, reading: Reading, gathered: Gathered, now_ns: int) -> str:
-    """Read everything, and return where from, in words."""
+def _gather(source: Source, reading: Reading, now_ns: int) -> tuple[Gathered, str]:
+    """Read everything, and return it with where from, in words."""
     if source.jaeger is None:
-        reading.each(gathered.take)
-        return str(reading.path)
-    jaeger = Jaeger(source.jaeger, source.service)
+        gathered = gather(reading.path, since_ns=reading.from_ns or 0, on_problem=reading.problems.append)
+        return gathered, str(reading.path)
+    gathered, jaeger = Gathered(), Jaeger(source.jaeger, source.service)
     try:
         for document in jaeger.documents(reading.from_ns, now_ns):
             gathered.take(document)
     except MALFORMED as error:
         raise JaegerFailed(f"{source.jaeger} answered what is no OTLP: {error}") from error
-    return f"service {jaeger.service} in {source.jaeger}"
+    return gathered, f"service {jaeger.service} in {source.jaeger}"
 
 
 def _write_page(file: Path, found: Diagnosis, name: str, now_ns: int) -> bool:

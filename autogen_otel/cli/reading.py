@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
 from autogen_otel.core.paths import default_path
-from autogen_otel.diagnosis.load import Problem, StoreNotFound, each, load
+from autogen_otel.diagnosis.load import Problem, StoreNotFound, load
 from autogen_otel.diagnosis.words import count, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from autogen_otel.diagnosis.load import StoredLog, StoredSpan
@@ -47,19 +47,6 @@ class Reading:
             OSError: The folder cannot be read.
         """
         return load(self.path, since_ns=self.from_ns, on_problem=self.problems.append)
-
-    def each(self, take: Callable[[dict[str, Any], int], None]) -> None:
-        """Hand on each document, and from when on its records are wanted.
-
-        Raises:
-            StoreNotFound: There is nothing at the path.
-            OSError: The folder cannot be read.
-        """
-        since_ns = self.from_ns or 0
-        for _ in each(
-            self.path, lambda document: take(document, since_ns), since_ns=since_ns, on_problem=self.problems.append
-        ):
-            pass
 
     @property
     def from_ns(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from sys import intern
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -119,6 +120,24 @@ class Gathered:
         for resource, _, logs in groups_in(document, "resourceLogs", "scopeLogs", "logRecords"):
             batch.add_logs(self._number_of(resource), logs)
         batch.commit()
+
+    def merge(self, other: Gathered) -> None:
+        """Take over what was gathered elsewhere, from another part of the same telemetry."""
+        resources = [self._number_of(resource) for resource in other.resources]
+        for span_id, span in other.spans.items():
+            number, operation = resources[span.resource], span.operation
+            pid = self.pid_of(true_pid(operation.pid), number)
+            if pid != operation.pid:
+                span = span._replace(operation=replace(operation, pid=pid))  # noqa: PLW2901
+            self.spans[span_id] = span if number == span.resource else span._replace(resource=number)
+        self.above.update(other.above)
+        self.raised.update(other.raised)
+        lines = (line._replace(resource=resources[line.resource]) for line in other.lines)
+        self.lines += (line for line in lines if not line.repeats(self.spans, self.raised))
+        numbers = self.traits.merge(other.traits)
+        for trace_id, around in other.around.items():
+            known = self.around.setdefault(trace_id, set())
+            known.update(number for one in around if (number := numbers[one]) >= 0)
 
     def pid_of(self, pid: int, resource: int) -> int:
         """Return a number for a process that no process on another machine has; most often its own ID."""

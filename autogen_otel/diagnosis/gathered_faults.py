@@ -38,7 +38,7 @@ def faults_in(gathered: Gathered, placed: Placed) -> dict[str, Fault]:
             origin = _origin(span, raised, models)
             found[fault_id] = _from_event(fault_id, raised, origin, placed.missing.faults.get(fault_id))
     for fault_id, line in placed.missing.faults.items():
-        span = placed.spans.get(line.span_id)
+        span = placed.spans.get(placed.missing.origins.get(fault_id, line.span_id))
         if fault_id not in found and span is not None:
             found[fault_id] = _from_line(fault_id, line, span.operation)
     return found

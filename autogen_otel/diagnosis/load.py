@@ -19,7 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["MALFORMED", "Problem", "StoreNotFound", "StoredEvent", "StoredLog", "StoredSpan", "each", "load", "warn"]
+__all__ = [
+    "MALFORMED",
+    "Problem",
+    "StoreNotFound",
+    "StoredEvent",
+    "StoredLog",
+    "StoredSpan",
+    "each",
+    "each_in",
+    "files_at",
+    "load",
+    "warn",
+]
 
 T = TypeVar("T")
 
@@ -73,7 +85,7 @@ def load(
     return (
         record
         for file in files
-        for records in _read(file, lambda document: list(records_of(document, since)), since, on_problem)
+        for records in each_in(file, lambda document: list(records_of(document, since)), since, on_problem)
         for record in records
     )
 
@@ -100,8 +112,18 @@ def each(
         StoreNotFound: There is no such path, or no file in the folder; raised at once, not with the first document.
         OSError: The folder cannot be read.
     """
-    files = sorted(_files_at(path), key=lambda file: _holds(file, "logs"))
-    return (made for file in files for made in _read(file, read, since_ns or 0, on_problem))
+    files = files_at(path)
+    return (made for file in files for made in each_in(file, read, since_ns or 0, on_problem))
+
+
+def files_at(path: Path) -> list[Path]:
+    """Return the files that `each` reads, in its order.
+
+    Raises:
+        StoreNotFound: There is no such path, or no file in the folder.
+        OSError: The folder cannot be read.
+    """
+    return sorted(_files_at(path), key=lambda file: _holds(file, "logs"))
 
 
 def _files_at(path: Path) -> list[Path]:
@@ -127,9 +149,10 @@ def _age(file: Path) -> tuple[str, str]:
     return (own["stamp"] if own else stamp(file.stat().st_mtime_ns), file.name)
 
 
-def _read(
+def each_in(
     file: Path, read: Callable[[dict[str, Any]], T], since_ns: int, on_problem: Callable[[Problem], None]
 ) -> Iterator[T]:
+    """Return what a function makes of each document in a file; see `each`."""
     for number, text in _documents(file, since_ns, on_problem):
         made = _decode(text, read)
         if isinstance(made, str):

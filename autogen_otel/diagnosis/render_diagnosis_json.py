@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from autogen_otel.core import names
 from autogen_otel.detectors.pages import page_of
 from autogen_otel.diagnosis.gathered import true_pid
+from autogen_otel.diagnosis.logged_operations import span_id_of
 from autogen_otel.diagnosis.render_json import frame_data, iso
 from autogen_otel.diagnosis.suspects import own_line, raising_frame
 
@@ -51,11 +52,6 @@ def diagnosis_data(diagnosis: Diagnosis, source: str) -> Json:
         "causes": [_group(group) for group in diagnosis.groups],
         "in_common": [_trait(trait) for trait in diagnosis.common],
     }
-
-
-def span_id(operation_id: int) -> str:
-    """Return the ID of the span of an operation; of a request without one it is the trace's."""
-    return f"{operation_id:016x}"
 
 
 def _group(group: Group) -> Json:
@@ -87,7 +83,7 @@ def _example(seen: Seen) -> Json:
     return {
         "request_id": seen.request_id,
         "trace_id": seen.trace_id,
-        "span_id": span_id(seen.operation.id),
+        "span_id": span_id_of(seen.operation.id),
         "outcome": seen.outcome.value if seen.outcome else "open",
         "started_at": iso(seen.operation.started_ns),
         "failed": seen.failed,
@@ -106,7 +102,7 @@ def _finding(finding: Finding) -> Json:
             for key, value in finding.blame.items()
         },
         "evidence": [
-            {"span_id": span_id(one.operation_id), "fault_id": one.fault_id or None, "says": one.says}
+            {"span_id": span_id_of(one.operation_id), "fault_id": one.fault_id or None, "says": one.says}
             for one in finding.evidence
         ],
     }

@@ -106,6 +106,10 @@ class Traits:
             self._pairs.append((key, value))
         return number
 
+    def merge(self, other: Traits) -> list[int]:
+        """Return the numbers that traits which were numbered elsewhere have here, by their numbers there."""
+        return [self.number(key, value) for key, value in other._pairs]
+
     def known(self, number: int) -> tuple[str, str] | None:
         """Return what a number stands for; None for an attribute that has had too many values in the end."""
         key, value = self._pairs[number]

@@ -50,6 +50,10 @@ class Inside(OpenOperation):
     def leave(self) -> None:
         """It stays current."""
 
+    def stalled(self, started_ns: int, ended_ns: int) -> None:
+        """Tell it of the whole, whose span shows it."""
+        self.whole.stalled(started_ns, ended_ns)
+
     def finish(self) -> None:
         """It goes on."""
 

@@ -1,0 +1,120 @@
+"""What a sampler does not take costs no span, and what it does take below that is not lost."""
+
+from __future__ import annotations
+
+from contextvars import Context
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    DEFAULT_OFF,
+    Decision,
+    ParentBased,
+    Sampler,
+    SamplingResult,
+    TraceIdRatioBased,
+)
+
+from autogen_otel.core.facts import Kind
+from autogen_otel.operations.listeners import listeners
+from autogen_otel.operations.operation import open_operation
+from autogen_otel.telemetry.spans import Spans
+
+TREE = ("request", "execute_tool lookup", "chat gpt")
+
+
+class ToolsOnly(Sampler):
+    """Takes the spans of tools, whatever is above them."""
+
+    def should_sample(self, parent_context, trace_id, name, *more, **kwargs) -> SamplingResult:
+        return SamplingResult(Decision.RECORD_AND_SAMPLE if "tool" in name else Decision.DROP)
+
+    def get_description(self) -> str:
+        return "ToolsOnly"
+
+
+class Counting(Sampler):
+    """Counts how often another sampler is asked."""
+
+    def __init__(self, inner: Sampler) -> None:
+        self._inner = inner
+        self.asked: list[str] = []
+
+    def should_sample(self, parent_context, trace_id, name, *more, **kwargs) -> SamplingResult:
+        self.asked.append(name)
+        return self._inner.should_sample(parent_context, trace_id, name, *more, **kwargs)
+
+    def get_description(self) -> str:
+        return self._inner.get_description()
+
+
+@pytest.fixture
+def sampled():
+    """Run a request with a tool call and a model call in it under a sampler; who was asked, and what was exported."""
+
+    def run(sampler: Sampler) -> tuple[tuple[str, ...], tuple[str, ...], set[int]]:
+        counting, exporter = Counting(sampler), InMemorySpanExporter()
+        provider = TracerProvider(sampler=counting)
+        provider.add_span_processor(SimpleSpanProcessor(exporter))
+        spans = Spans(lambda: provider.get_tracer("test"))
+        listeners.add(spans)
+        traces, opened = set(), []
+        for kind, name in ((Kind.REQUEST, "request"), (Kind.TOOL, "lookup"), (Kind.MODEL, "gpt")):
+            opened.append(open_operation(kind, name))
+            opened[-1].enter()
+            traces.add(trace.get_current_span().get_span_context().trace_id)
+        for operation in reversed(opened):
+            operation.finish()
+            operation.leave()
+        listeners.remove(spans)
+        assert trace.get_current_span() is trace.INVALID_SPAN
+        return tuple(counting.asked), tuple(sorted(span.name for span in exporter.get_finished_spans())), traces
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("sampler", "asked", "exported"),
+    [
+        (ALWAYS_OFF, TREE[:1], ()),
+        (DEFAULT_OFF, TREE[:1], ()),
+        (TraceIdRatioBased(0.0), TREE[:1], ()),
+        (ParentBased(ALWAYS_OFF), TREE[:1], ()),
+        (ParentBased(ALWAYS_OFF, local_parent_not_sampled=ALWAYS_ON), TREE, TREE[:0:-1]),
+        (ToolsOnly(), TREE, TREE[1:2]),
+        (ALWAYS_ON, TREE, tuple(sorted(TREE))),
+    ],
+)
+def test_sampler_is_asked_where_its_answer_is_not_known(sampled, sampler, asked, exported):
+    """Below a span that was not taken a sampler is asked no more, unless it might take one there; the trace is one."""
+    was_asked, was_exported, traces = sampled(sampler)
+
+    assert (was_asked, was_exported, len(traces)) == (asked, tuple(sorted(exported)), 1)
+
+
+def test_unsampled_trace_stays_one_in_another_context():
+    """An operation that is entered where its span is not current, as a generator is, has its own trace there."""
+    spans = Spans(lambda: TracerProvider(sampler=ALWAYS_OFF).get_tracer("test"))
+    listeners.add(spans)
+    request = open_operation(Kind.REQUEST, "request")
+    request.enter()
+    tool = open_operation(Kind.TOOL, "lookup")
+
+    def trace_inside() -> int:
+        tool.enter()
+        found = trace.get_current_span().get_span_context().trace_id
+        tool.leave()
+        return found
+
+    inside, around = Context().run(trace_inside), trace.get_current_span().get_span_context().trace_id
+    tool.finish()
+    request.finish()
+    request.leave()
+    listeners.remove(spans)
+
+    assert (inside, trace.get_current_span()) == (around, trace.INVALID_SPAN)
