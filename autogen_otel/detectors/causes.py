@@ -96,14 +96,14 @@ class Causes:
         place = self._open.get(operation.id)
         if place is not None:
             request, scope = place
-            request.fail(operation, fault, scope)
+            request.failures.add(operation, fault, scope)
             self._keep(operation)
 
     def settled(self, fact: Settled) -> None:
         """Take in whether AutoGen answered on after a fault."""
         place = self._open.get(fact.operation.id)
         if place is not None:
-            place[0].settle(fact)
+            place[0].failures.settle(fact)
 
     def used(self, fact: Used) -> None:
         """Take in that an operation began to use a conversation."""

@@ -1,9 +1,10 @@
 """The provider refuses what it is asked, every time.
 
-Symptom: Each request of a kind fails, at any load: 401, 403, 404 or 400.
+Symptom: Each request of a kind fails, at any load: 401, 403, 404 or 400, or an exception before any chat begins.
 
 Cause: A key that is wrong or has no right to the model, a model or an endpoint that does not exist, parameters or a
-prompt that the provider does not take, or text that its content filter stops.
+prompt that the provider does not take, or text that its content filter stops; or AutoGen itself does not accept the
+configuration of an agent or a client.
 
 Fix: Compare key, `base_url`, model and parameters with what the provider documents; do not retry. What a content filter
 stops, tell the user. A prompt that is too long needs a limit on the history that is sent.
@@ -15,17 +16,27 @@ from typing import TYPE_CHECKING, Final
 
 from autogen_otel.core.causes import Cause, Finding
 from autogen_otel.core.facts import Kind
-from autogen_otel.detectors.exceptions import code_of, in_words, says, status_of
+from autogen_otel.detectors.exceptions import (
+    code_of,
+    in_words,
+    raised_in_autogen,
+    says,
+    short_place,
+    status_of,
+    types_of,
+)
 from autogen_otel.detectors.findings import agent_of, blame_for, seen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from autogen_otel.core.facts import Fault
+    from autogen_otel.detectors.failures import Failure
     from autogen_otel.detectors.findings import Explained
     from autogen_otel.detectors.request_facts import RequestFacts
     from autogen_otel.detectors.world import World
 
+_REFUSALS: Final = frozenset({"ImportError", "NotImplementedError", "TypeError", "ValidationError", "ValueError"})
 _SAYS: Final = {
     "credentials": "refused the key",
     "content_filter": "stopped the text with its content filter",
@@ -40,8 +51,19 @@ def find(request: RequestFacts, world: World, explained: Explained) -> Iterator[
     for failure in request.unrecovered():
         fault, operation = failure.fault, failure.operation
         status = status_of(fault)
-        refused = status is not None and 400 <= status < 500
-        if not refused or operation.kind in {Kind.TOOL, Kind.CODE} or fault in explained:
+        if operation.kind in {Kind.TOOL, Kind.CODE} or fault in explained:
+            continue
+        if _not_accepted(failure):
+            explained.add(fault)
+            yield Finding(
+                Cause.CONFIGURATION,
+                "not_accepted",
+                f"AutoGen does not accept what it was given{short_place(fault)} ({in_words(fault)}).",
+                False,
+                (seen(fault),),
+                blame_for(fault, operation),
+            )
+        if status is None or not 400 <= status < 500 or fault in explained:
             continue
         explained.add(fault)
         detail = _detail(fault, status)
@@ -53,6 +75,12 @@ def find(request: RequestFacts, world: World, explained: Explained) -> Iterator[
             (seen(fault),),
             blame_for(fault, operation),
         )
+
+
+def _not_accepted(failure: Failure) -> bool:
+    """Tell whether AutoGen refused what an agent, or a client, was to be made of: before any chat began."""
+    fault, kind = failure.fault, failure.operation.kind
+    return kind is Kind.REQUEST and not _REFUSALS.isdisjoint(types_of(fault)) and raised_in_autogen(fault)
 
 
 def _detail(fault: Fault, status: int | None) -> str:

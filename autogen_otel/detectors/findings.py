@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from autogen_otel.core.causes import Finding
     from autogen_otel.core.facts import Fault, Operation
-    from autogen_otel.detectors.request_facts import Failure, RequestFacts
+    from autogen_otel.detectors.failures import Failure
+    from autogen_otel.detectors.request_facts import RequestFacts
     from autogen_otel.detectors.world import World
 
 MAX_EVIDENCE: Final = 8

@@ -32,8 +32,9 @@ from autogen_otel.detectors.findings import agent_of, blame_for, seen
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from autogen_otel.detectors.failures import Failure
     from autogen_otel.detectors.findings import Explained
-    from autogen_otel.detectors.request_facts import Failure, RequestFacts
+    from autogen_otel.detectors.request_facts import RequestFacts
     from autogen_otel.detectors.world import World
 
 _MALFORMED: Final = frozenset(

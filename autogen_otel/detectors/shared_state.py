@@ -33,8 +33,9 @@ from autogen_otel.detectors.findings import MAX_EVIDENCE, blame_for, blame_on, c
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from autogen_otel.detectors.failures import Failure
     from autogen_otel.detectors.findings import Explained
-    from autogen_otel.detectors.request_facts import Failure, RequestFacts
+    from autogen_otel.detectors.request_facts import RequestFacts
     from autogen_otel.detectors.world import World
 
 _OWN_CALLS: Final = frozenset({Kind.TOOL, Kind.CODE})

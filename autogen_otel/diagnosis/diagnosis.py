@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 from typing import TYPE_CHECKING
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind, Outcome
 from autogen_otel.detectors.causes import Causes
+from autogen_otel.diagnosis.collecting import without_collecting
 from autogen_otel.diagnosis.facts import tell
 from autogen_otel.diagnosis.gathered import true_pid
 from autogen_otel.diagnosis.logged_verdicts import verdict_in
@@ -33,16 +33,10 @@ def diagnose(gathered: Gathered, *, since_ns: int = 0, request_id: str | None = 
         since_ns: Leave out requests that ended earlier, in nanoseconds since 1970.
         request_id: Only requests with this ID.
     """
-    # Facts make no cycles, but so many objects that looking for some takes longer than all the rest.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with without_collecting():
         operations = placed(gathered)
         log = _Log(gathered, operations)
         log.listen()
-    finally:
-        if collecting:
-            gc.enable()
     found = [
         one for one in log.requests if one.ended_ns >= since_ns and (request_id is None or one.request_id == request_id)
     ]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING, Final
 
+from autogen_otel.diagnosis.collecting import without_collecting
 from autogen_otel.diagnosis.gathered import Gathered
 from autogen_otel.diagnosis.load import each_in, files_at
 
@@ -36,12 +36,22 @@ def gather(path: Path, *, since_ns: int, on_problem: Callable[[Problem], None], 
         OSError: The folder cannot be read.
     """
     files = files_at(path)
+    with without_collecting():
+        if len(files) < 2 or (os.cpu_count() or 1) < 2 or sum(map(_size, files)) < much:
+            return _by_one(files, since_ns, on_problem)
+        return _by_several(files, since_ns, on_problem)
+
+
+def _by_one(files: list[Path], since_ns: int, on_problem: Callable[[Problem], None]) -> Gathered:
     gathered = Gathered()
-    if len(files) < 2 or (os.cpu_count() or 1) < 2 or sum(map(_size, files)) < much:
-        for file in files:
-            for _ in each_in(file, lambda document: gathered.take(document, since_ns), since_ns, on_problem):
-                pass
-        return gathered
+    for file in files:
+        for _ in each_in(file, lambda document: gathered.take(document, since_ns), since_ns, on_problem):
+            pass
+    return gathered
+
+
+def _by_several(files: list[Path], since_ns: int, on_problem: Callable[[Problem], None]) -> Gathered:
+    gathered = Gathered()
     # A process that is forked would inherit the threads' locks of whoever calls this as a library.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(_PROCESSES, mp_context=context) as processes:
@@ -53,11 +63,9 @@ def gather(path: Path, *, since_ns: int, on_problem: Callable[[Problem], None], 
 
 
 def _part(file: Path, since_ns: int) -> tuple[Gathered, list[Problem]]:
-    gc.disable()
-    part, problems = Gathered(), []
-    for _ in each_in(file, lambda document: part.take(document, since_ns), since_ns, problems.append):
-        pass
-    return part, problems
+    problems: list[Problem] = []
+    with without_collecting():
+        return _by_one([file], since_ns, problems.append), problems
 
 
 def _size(file: Path) -> int:

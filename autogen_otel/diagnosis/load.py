@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import importlib.util
 import itertools
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from autogen_otel.core.paths import STORE_FILE, stamp
+from autogen_otel.diagnosis.collecting import without_collecting
 from autogen_otel.diagnosis.load_records import StoredEvent, StoredLog, StoredSpan, records_of
 
 if TYPE_CHECKING:
@@ -186,18 +186,13 @@ def _documents(file: Path, since_ns: int, on_problem: Callable[[Problem], None])
 
 def _decode(text: bytes, read: Callable[[dict[str, Any]], T]) -> list[T] | str:
     """Return what a document holds, all of it or, where something in it is malformed, only what is wrong."""
-    # JSON makes no cycles, but so many objects that looking for some takes a third of a load.
-    collecting = gc.isenabled()
-    gc.disable()
     try:
-        return _made(_parse(text), read)
+        with without_collecting():
+            return _made(_parse(text), read)
     except MALFORMED as error:
         if not text.endswith(b"\n"):
             return f"it has no end, its writer was killed or is still writing ({error})"
         return f"{type(error).__name__}: {error}"
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _made(document: Any, read: Callable[[dict[str, Any]], T]) -> list[T]:

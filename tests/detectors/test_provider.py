@@ -140,6 +140,16 @@ def test_a_deadline_that_broke_off_autogen_is_not_autogens_own():
     assert findings(facts) == {"r-1": ["undetermined/unexplained?"]}
 
 
+def test_a_configuration_that_autogen_does_not_accept():
+    """It refuses to make an agent of it, before any chat begins: a hint, for it may be AutoGen that is wrong."""
+    facts = Facts()
+    root = facts.open(Kind.REQUEST, "request")
+    fault = facts.fault(root, "pydantic_core._pydantic_core.ValidationError", "1 validation error", AUTOGEN)
+    facts.close(root, fault)
+
+    assert findings(facts) == {"r-1": ["configuration/not_accepted?"]}
+
+
 def test_an_application_in_a_folder_called_autogen_is_not_autogen():
     """Only what is installed as such."""
     facts = Facts()
