@@ -83,7 +83,7 @@ class _Log:
             span = self._operations.spans[operation.id]
             resource = self._gathered.resources[span.resource]
             seen = Seen(operation, f"{span.trace_id:032x}", str(resource.get("service.name", "")))
-            seen.traits.update(self._gathered.traits.numbers(resource))
+            self._gathered.traits.add(resource, seen.traits)
             seen.traits.update(self._gathered.around.get(span.trace_id, ()))
             self.requests.append(seen)
         self._of[operation.id] = seen
@@ -120,17 +120,18 @@ class _Marks:
 
     def __init__(self, traits: Traits) -> None:
         self._traits = traits
-        self._known: dict[tuple[object, ...], tuple[int, ...]] = {}
+        self._known: dict[tuple[object, ...], set[int]] = {}
 
     def add(self, operation: Operation, to: set[int]) -> None:
         """Add those of an operation."""
         place = (operation.kind, operation.name, operation.agent_name, operation.pid, operation.thread)
         marks = self._known.get(place)
         if marks is None:
-            marks = self._known[place] = tuple(self._traits.numbers(_place(operation)))
-        to.update(marks)
+            marks = self._known[place] = set()
+            self._traits.add(_place(operation), marks)
+        to |= marks
         if operation.attributes:
-            to.update(self._traits.numbers(operation.attributes))
+            self._traits.add(operation.attributes, to)
 
 
 def _place(operation: Operation) -> dict[str, str | int | None]:

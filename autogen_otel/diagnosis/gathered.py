@@ -137,7 +137,7 @@ class Gathered:
         numbers = self.traits.merge(other.traits)
         for trace_id, around in other.around.items():
             known = self.around.setdefault(trace_id, set())
-            known.update(number for one in around if (number := numbers[one]) >= 0)
+            known.update(here for one in around if (here := numbers[one]) is not None)
 
     def pid_of(self, pid: int, resource: int) -> int:
         """Return a number for a process that no process on another machine has; most often its own ID."""
@@ -251,7 +251,7 @@ class _Batch:
         to.raised.update(self._raised)
         to.lines += self._lines
         for trace_id, attributes in self._around:
-            to.around.setdefault(trace_id, set()).update(to.traits.numbers(attributes))
+            to.traits.add(attributes, to.around.setdefault(trace_id, set()))
 
 
 def _kind_of(span: Json, attributes: Json, *, own: bool) -> Kind | None:

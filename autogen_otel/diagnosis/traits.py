@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from autogen_otel.core import names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 # An attribute with more values than these tells requests apart, not kinds of requests.
 MAX_VALUES: Final = 100
@@ -15,6 +15,8 @@ _MAX_TEXT: Final = 120
 # Of traits that fewer requests have nothing can be said.
 _FEW: Final = 2
 _LEAST_DIFFERENCE: Final = 0.2
+_TOLD: Final = frozenset({str, int, bool})
+_NEW: Final[dict[Any, int]] = {}
 # Names of one thing each, and what says only in other words that a request has failed.
 _SAYS_NOTHING: Final = frozenset(
     {
@@ -80,40 +82,54 @@ class Traits:
     """Gives each pair of attribute and value a number, as long as an attribute has few values."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, dict[Any, int]] = {}
+        # Of attributes that tell nothing, or have had too many values, there is no number.
+        self._numbers: dict[str, dict[Any, int] | None] = dict.fromkeys(_SAYS_NOTHING)
         self._pairs: list[tuple[str, Any]] = []
 
-    def numbers(self, attributes: Mapping[str, Any]) -> Iterator[int]:
-        """Yield the numbers of attributes that a request may have in common with others."""
-        for key, value in attributes.items():
-            if key in _SAYS_NOTHING or value is None or value.__class__ is float:
-                continue
-            if value.__class__ is list:
-                yield from (number for item in value if (number := self.number(key, item)) >= 0)
-            elif (number := self.number(key, value)) >= 0:
-                yield number
+    def add(self, attributes: Mapping[str, Any], to: set[int]) -> None:
+        """Add the numbers of attributes that a request may have in common with others.
 
-    def number(self, key: str, value: Any) -> int:
-        """Return the number of one attribute with its value; -1 where the attribute has too many values."""
-        values = self._numbers.get(key)
-        if values is None:
-            values = self._numbers[key] = {}
-        number = values.get(value) if value.__class__ in {str, int, bool} else -1
-        if number is None:
-            if len(values) > MAX_VALUES or len(str(value)) > _MAX_TEXT:
-                return -1
+        This is called for each operation: what was seen before costs two look-ups.
+        """
+        numbers = self._numbers
+        for key, value in attributes.items():
+            values = numbers.get(key, _NEW)
+            if values is None:
+                continue
+            kind = value.__class__
+            if kind is str or kind is int or kind is bool:
+                number = values.get(value)
+                if number is None:
+                    number = self.number(key, value)
+                if number is not None:
+                    to.add(number)
+            elif kind is list:
+                to.update(found for item in value if (found := self.number(key, item)) is not None)
+
+    def number(self, key: str, value: Any) -> int | None:
+        """Return the number of one attribute with its value; None where the attribute has too many values."""
+        values = self._numbers.setdefault(key, {})
+        if values is None or value.__class__ not in _TOLD:
+            return None
+        number = values.get(value)
+        if number is None and len(values) == MAX_VALUES:
+            self._numbers[key] = None
+        elif number is None and len(str(value)) <= _MAX_TEXT:
             number = values[value] = len(self._pairs)
             self._pairs.append((key, value))
         return number
 
-    def merge(self, other: Traits) -> list[int]:
+    def merge(self, other: Traits) -> list[int | None]:
         """Return the numbers that traits which were numbered elsewhere have here, by their numbers there."""
+        for key, values in other._numbers.items():
+            if values is None:
+                self._numbers[key] = None
         return [self.number(key, value) for key, value in other._pairs]
 
     def known(self, number: int) -> tuple[str, str] | None:
         """Return what a number stands for; None for an attribute that has had too many values in the end."""
         key, value = self._pairs[number]
-        return None if len(self._numbers[key]) > MAX_VALUES else (key, str(value))
+        return None if self._numbers[key] is None else (key, str(value))
 
 
 def in_common(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ name = "classic"
 
 
 def model(app: App, *, max_retries: int = 0, timeout: float = 8, **entry: Any) -> dict[str, Any]:
-    """Return an llm_config."""
+    """Return an llm_config; it takes whole seconds only."""
     config = {
         "model": app.words.model,
         "api_key": "sk-why500",
@@ -22,7 +23,7 @@ def model(app: App, *, max_retries: int = 0, timeout: float = 8, **entry: Any) -
         "price": [0, 0],
         **entry,
     }
-    return {"config_list": [config], "cache_seed": None, "timeout": timeout}
+    return {"config_list": [config], "cache_seed": None, "timeout": math.ceil(timeout)}
 
 
 def agents(app: App, model: Any, *tools: Callable[..., Any], name: str | None = None) -> tuple[Any, Any]:
