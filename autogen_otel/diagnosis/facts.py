@@ -60,7 +60,8 @@ class _Teller:
         self._spans = placed.spans
         self._listeners = listeners
         self._faults = faults_in(gathered, placed)
-        self._settlements = _settlements(self._faults, self._spans)
+        logged = {fault_id: line.told.get(names.LOG_MASKED) for fault_id, line in placed.missing.faults.items()}
+        self._settlements = _settlements(self._faults, self._spans, logged)
         self._open: set[int] = set()
 
     def tell(self) -> None:
@@ -202,8 +203,15 @@ def _stalls_of(operation: Operation) -> Iterator[Stalled]:
             yield Stalled(operation, started_ns, ended_ns)
 
 
-def _settlements(faults: dict[str, Fault], spans: dict[int, Span]) -> dict[int, list[Settled]]:
-    """Return what is told of faults at the end of an operation: where it went up to, and what became of it there."""
+def _settlements(faults: dict[str, Fault], spans: dict[int, Span], logged: dict[str, Any]) -> dict[int, list[Settled]]:
+    """Return what is told of faults at the end of an operation: where it went up to, and what became of it there.
+
+    Args:
+        faults: By ID.
+        spans: By ID.
+        logged: Whether a fault was masked, as its log record says it. Of log records alone no other tree can be made
+            than one in which everything stands directly below the request.
+    """
     found: dict[int, list[Settled]] = {}
     for fault in faults.values():
         top = _highest(fault, spans)
@@ -212,7 +220,7 @@ def _settlements(faults: dict[str, Fault], spans: dict[int, Span]) -> dict[int, 
         if _masked_here(operation, fault):
             settled = Settled(operation, fault, True)
         elif parent is None or parent.operation.kind is Kind.REQUEST:
-            settled = Settled(operation, fault, top.outcome is not Outcome.ERROR)
+            settled = Settled(operation, fault, top.outcome is not Outcome.ERROR or logged.get(fault.id) is True)
         else:
             settled = Settled(parent.operation, fault, True)
         found.setdefault(settled.operation.id, []).append(settled)

@@ -48,7 +48,7 @@ class Told(NamedTuple):
         (log,) = [log for log in self.faults[role] if log.attributes["request_id"] == request_id]
         keys = ("exception_type", "message", "agent_name", "masked")
         raised_at = str(log.attributes.get("raised_at", "")).rpartition(" in ")[2]
-        return {**{key: log.attributes.get(key) for key in keys}, "function": raised_at}
+        return {**{key: log.attributes.get(key) for key in keys}, "function": raised_at.rpartition(".")[2]}
 
 
 @contextmanager
@@ -152,7 +152,7 @@ def test_failure_in_another_process_is_recorded_there(told):
             "message": "'p9'",
             "agent_name": None,
             "masked": False,
-            "function": "GrpcWorkerAgentRuntime.send_message",
+            "function": "send_message",
         },
     )
 

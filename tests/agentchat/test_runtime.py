@@ -535,13 +535,13 @@ def test_intervention_handler_that_raises_is_told_and_so_is_the_hang(recorder, k
     assert (
         sent is error,
         type(stopped).__name__,
-        (first.type, first.message, first.raised_at.function, first.request_id),
+        (first.type, first.message, first.raised_at.function.rpartition(".")[2], first.request_id),
         (hang.type, hang.message),
         recorder.masked,
     ) == (
         kind != "publish",
         "TimeoutError",
-        ("PermissionError", "not allowed", "raising.<locals>.fail", "req-42"),
+        ("PermissionError", "not allowed", "fail", "req-42"),
         (
             "runtime_never_idle",
             f"the runtime waits for ever for messages: Intervening.on_{kind} raised for one of request req-42",

@@ -58,8 +58,8 @@ def test_cause_says_whom_to_blame_and_what_to_do(store, cli):
     )
 
 
-def test_your_own_line_stands_beside_the_librarys(store, cli):
-    """Where a library raised, the innermost line of the application is named."""
+def test_librarys_line_stands_without_the_path_to_it(store, cli):
+    """Where an installed package raised, its line is named without the folder into which it was installed."""
     told = lines_of(cli("diagnose").out, "rate_limit")
 
     assert told["raised at"].startswith("openai/_base_client.py:")
