@@ -62,6 +62,11 @@ def work_for(operation: OpenOperation) -> None:
     _current.set(operation)
 
 
+def requests_in_flight() -> int:
+    """Return how many requests are open in this process."""
+    return len(_requests)
+
+
 def loop_id(loop: asyncio.AbstractEventLoop) -> int:
     """Return the number of an event loop, as it stands on the operations that run on it."""
     return _loops.of(loop)

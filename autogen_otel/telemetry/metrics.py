@@ -10,6 +10,7 @@ from autogen_otel.core.facts import Kind
 from autogen_otel.core.forks import after_fork_in_child, fork_gate
 from autogen_otel.operations.listeners import Listener
 from autogen_otel.telemetry.labels import Labels
+from autogen_otel.telemetry.measurements import Measurements, observe_requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,7 @@ class Metrics(Listener):
         self._find_meter = meter
         self._traced_here = traced_here
         self._labels = Labels()
+        self._measurements = Measurements()
         self._meter: Meter | None = None
         after_fork_in_child(self._forget)
         self._durations: dict[Kind, Histogram] = {}
@@ -60,10 +62,9 @@ class Metrics(Listener):
         if is_model and (names.CACHE_HIT in operation.attributes or not self._traced_here(operation)):
             return
         labels = self._labels.of(operation, end.error_type)
-        with fork_gate:
-            histogram.record((end.ended_ns - operation.started_ns) / 1e9, labels)
-            if is_model:
-                self._count_tokens(end, labels)
+        self._measurements.add(histogram, (end.ended_ns - operation.started_ns) / 1e9, labels)
+        if is_model:
+            self._count_tokens(end, labels)
 
     def settled(self, fact: Settled) -> None:
         """Count a fault, once, when it is known whether it was masked."""
@@ -82,11 +83,15 @@ class Metrics(Listener):
             with fork_gate:
                 self._causes.add(1, {names.CAUSE: finding.cause.value, names.CAUSE_DETAIL: finding.detail})
 
+    def close(self) -> None:
+        """Record what waits."""
+        self._measurements.record()
+
     def _count_tokens(self, end: Finished, labels: dict[str, str]) -> None:
         for key, type_ in ((names.INPUT_TOKENS, "input"), (names.OUTPUT_TOKENS, "output")):
             tokens = end.attributes.get(key)
             if tokens is not None:
-                self._tokens.record(tokens, {**labels, names.TOKEN_TYPE: type_})
+                self._measurements.add(self._tokens, tokens, {**labels, names.TOKEN_TYPE: type_})
 
     def _forget(self) -> None:
         """Ask for the meter anew in a forked child: our own provider is another one there."""
@@ -97,6 +102,7 @@ class Metrics(Listener):
         if meter is self._meter:
             return
         self._meter = meter
+        observe_requests(meter)
 
         def seconds(name: str, what: str, buckets: list[float]) -> Histogram:
             return meter.create_histogram(name, "s", what, explicit_bucket_boundaries_advisory=buckets)

@@ -357,6 +357,7 @@ def test_providers_that_the_application_sets_up_later_are_used(tmp_path):
         """,
         tmp_path,
         OTEL_LOGS_EXPORTER="none",
+        OTEL_METRICS_EXPORTER="none",
     )
 
     assert (done.stdout.count('"name": "request"'), "Overriding" in done.stderr, (tmp_path / "store").exists()) == (
