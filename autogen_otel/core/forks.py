@@ -42,4 +42,12 @@ def after_fork_in_child(method: MethodType | Any) -> None:
         os.register_at_fork(after_in_child=call)
 
 
+class _ThisThread(threading.local):
+    """The thread that asks, by the name that it had when it asked first: to look it up calls three functions."""
+
+    def __init__(self) -> None:
+        self.name = threading.current_thread().name
+
+
 process: Final = _Process()
+this_thread: Final = _ThisThread()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from autogen_otel.core.guard import guard
+from autogen_otel.core.guard import MISTAKE, guard
 from autogen_otel.core.ids import agent_serials
 from autogen_otel.instrumentation.messages import introduce_message
 from autogen_otel.operations.operation import current_operation
@@ -39,7 +39,10 @@ def _use(agent: Any, partner: Any) -> None:
 def _append(_: Any, switch: Switch) -> Callable[..., Any]:
     def append(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
         if switch.on:
-            guard.call(introduce_message, args[0] if args else kwargs.get("message"))
+            try:
+                introduce_message(args[0] if args else kwargs.get("message"))
+            except MISTAKE as error:
+                guard.failed(introduce_message, error)
         return wrapped(*args, **kwargs)
 
     return append

@@ -18,7 +18,7 @@ from autogen_otel.operations.provenance import introduce
 from autogen_otel.patching.patch import Switch, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from autogen_otel.patching.patches import Patches
 
@@ -72,14 +72,16 @@ def _open(client: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpenOpe
     return open_operation(Kind.MODEL, attributes[names.REQUEST_MODEL], agent=choice.agent, attributes=attributes)
 
 
-def _input_of(client: Any, params: dict[str, Any]) -> Iterator[str]:
-    """Yield the texts that the model gets, and the ID of the answer at which the provider is to go on."""
+def _input_of(client: Any, params: dict[str, Any]) -> list[str]:
+    """Return the texts that the model gets, and the ID of the answer at which the provider is to go on."""
+    texts: list[str] = []
     for message in params.get("messages", ()):
-        yield from texts_of(message)
+        texts += texts_of(message)
     # The clients of the Responses API keep it from call to call, whoever calls.
     for kept in ("previous_response_id", "_previous_response_id"):
         if isinstance(response_id := getattr(client, kept, None), str):
-            yield response_id
+            texts.append(response_id)
+    return texts
 
 
 def _close(opened: OpenOperation, response: Any) -> None:

@@ -43,7 +43,8 @@ def traced_elsewhere(operation: Operation) -> bool:
         or names.CACHE_HIT in operation.attributes
     ):
         return False
-    return any(_is_traced(place, _TRACERS) for place in _OPENAI)
+    completions, requests = _OPENAI
+    return _is_traced(completions, _TRACERS) or _is_traced(requests, _TRACERS)
 
 
 def _is_traced(place: tuple[str, str, str], tracers: tuple[str, ...]) -> bool:

@@ -8,25 +8,25 @@ from autogen_otel.core import names
 from autogen_otel.operations.provenance import foreign_requests, introduce
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
-def texts_of(message: Any) -> Iterator[str]:
-    """Yield the texts of a message: its content, the text parts of a list, the answers of several tools in one."""
+def texts_of(message: Any) -> list[str]:
+    """Return the texts of a message: its content, the text parts of a list, the answers of several tools in one."""
     if isinstance(message, str):
-        yield message
-        return
+        return [message]
     if not isinstance(message, dict):
-        return
+        return []
     content = message.get("content")
-    if isinstance(content, str):
-        yield content
-    elif isinstance(content, list):
-        for part in content:
-            if isinstance(part, dict) and isinstance(text := part.get("text"), str):
-                yield text
+    texts = [content] if isinstance(content, str) else _parts(content)
     for response in message.get("tool_responses") or ():
-        yield from texts_of(response)
+        texts += texts_of(response)
+    return texts
+
+
+def _parts(content: Any) -> list[str]:
+    parts = content if isinstance(content, list) else ()
+    return [text for part in parts if isinstance(part, dict) and isinstance(text := part.get("text"), str)]
 
 
 def introduce_message(message: Any) -> None:
@@ -35,7 +35,7 @@ def introduce_message(message: Any) -> None:
         introduce(text)
 
 
-def foreign_attributes(texts: Iterable[object]) -> dict[str, list[str]]:
+def foreign_attributes(texts: Iterable[str]) -> dict[str, list[str]]:
     """Return the requests whose texts stand in the input of a model call of this one, as a span attribute."""
     found = foreign_requests(texts)
     return {names.FOREIGN_REQUESTS: found} if found else {}

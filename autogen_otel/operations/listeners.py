@@ -79,32 +79,36 @@ class Listeners:
             default = getattr(Listener, name)
             return tuple(one for one in self._all if getattr(type(one), name) is not default)
 
-        self.started: tuple[tuple[Listener, Callable[[Operation], None]], ...] = tuple(
-            (one, one.started) for one in overriding("started")
-        )
+        self.started: tuple[Callable[[Operation], None], ...] = tuple(one.started for one in overriding("started"))
         # The other way round: who hears of a start first, and makes the span, hears of its end last.
-        self.finished: tuple[tuple[Listener, Callable[[Finished], None]], ...] = tuple(
-            (one, one.finished) for one in reversed(overriding("finished"))
+        self.finished: tuple[Callable[[Finished], None], ...] = tuple(
+            one.finished for one in reversed(overriding("finished"))
         )
-        self.faulted = tuple((one, one.faulted) for one in overriding("faulted"))
-        self.settled = tuple((one, one.settled) for one in overriding("settled"))
-        self.used = tuple((one, one.used) for one in overriding("used"))
-        self.stalled = tuple((one, one.stalled) for one in overriding("stalled"))
-        self.concluded = tuple((one, one.concluded) for one in overriding("concluded"))
+        self.faulted = tuple(one.faulted for one in overriding("faulted"))
+        self.settled = tuple(one.settled for one in overriding("settled"))
+        self.used = tuple(one.used for one in overriding("used"))
+        self.stalled = tuple(one.stalled for one in overriding("stalled"))
+        self.concluded = tuple(one.concluded for one in overriding("concluded"))
         self.vetoes = overriding("veto")
         self.ambients = overriding("enter")
 
-    def tell(self, hooks: tuple[tuple[Listener, Callable[..., None]], ...], fact: Any, *more: Any) -> None:
-        """Call each of the hooks with the facts, mostly one; guard each by itself."""
-        for listener, hook in hooks:
+    def tell(self, hooks: tuple[Callable[..., None], ...], fact: Any, about: Operation | None = None) -> None:
+        """Call each of the hooks, methods of listeners, with a fact, guarded each by itself.
+
+        Args:
+            hooks: One of the attributes.
+            fact: What happened.
+            about: The operation in which it happened, for hooks that are told it too.
+        """
+        for hook in hooks:
             try:
-                if more:
-                    hook(fact, *more)
-                else:
+                if about is None:
                     hook(fact)
+                else:
+                    hook(about, fact)
             except MISTAKE as error:  # noqa: PERF203 - each by itself is the point
                 guard.failed(hook, error)
-                self.fuse(listener)
+                self.fuse(hook.__self__)  # type: ignore[attr-defined]
 
     def fuse(self, listener: Listener) -> None:
         """Remove a listener that raised and say so once."""

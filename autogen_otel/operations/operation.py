@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from contextvars import ContextVar
 from functools import partial
@@ -12,7 +11,7 @@ from weakref import ref
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import Fault, FaultKind, Finished, Kind, Operation, Outcome, Settled, Stalled, Used
-from autogen_otel.core.forks import process
+from autogen_otel.core.forks import process, this_thread
 from autogen_otel.core.guard import MISTAKE, guard
 from autogen_otel.core.ids import next_operation_id, random_hex, serials
 from autogen_otel.faults.capture import capture
@@ -35,6 +34,7 @@ _requests: Final[dict[int, ref[OpenOperation]]] = {}
 _RESET_TOOL: Final = frozenset({Kind.REQUEST, Kind.WORKFLOW, Kind.AGENT})
 # To look up a member of an enum takes 60 ns in Python 3.11; these are asked for on every call of the host.
 _RAISED: Final = FaultKind.RAISED
+_REQUEST: Final = Kind.REQUEST
 _OK: Final = Outcome.OK
 # Nobody's failure: the client went away, or a generator was closed.
 _CANCELLATIONS: Final = (asyncio.CancelledError, GeneratorExit)
@@ -115,7 +115,7 @@ def open_operation(
         tool_name,
         started_ns or time.time_ns(),
         process.pid,
-        threading.current_thread().name,
+        this_thread.name,
         None if loop is None else _loops.of(loop),
         len(_requests) + (parent is None),
         attributes or {},
@@ -134,7 +134,7 @@ class OpenOperation:
     Attributes:
         fact: What was told when it started.
         parent: The operation that encloses it.
-        session: The session of the request that it works for, as far as the application has named one.
+        owner: Whose words are said in it: the request's ID, and its session as far as the application has named one.
         attributes: What becomes known on the way; told when it ends.
         escaped: Faults that came up from below and are not settled: nobody knows yet whether AutoGen answers on.
         fault_kind: What an exception here means, as far as the adapter can tell beforehand.
@@ -157,8 +157,8 @@ class OpenOperation:
         "fault",
         "fault_kind",
         "on_failure",
+        "owner",
         "parent",
-        "session",
         "signal",
         "unheard",
         "unrecovered",
@@ -167,7 +167,12 @@ class OpenOperation:
     def __init__(self, fact: Operation, parent: OpenOperation | None) -> None:
         self.fact = fact
         self.parent = parent
-        self.session: str | None = fact.attributes.get(names.SESSION_ID, None if parent is None else parent.session)
+        self.owner: tuple[str, str | None]
+        if parent is not None and fact.kind is not _REQUEST:
+            self.owner = parent.owner
+        else:
+            session = fact.attributes.get(names.SESSION_ID, None if parent is None else parent.owner[1])
+            self.owner = (fact.request_id, session)
         self.attributes: dict[str, Any] = {}
         self.escaped: tuple[Fault, ...] = ()
         self.fault_kind = _RAISED
@@ -302,7 +307,7 @@ class OpenOperation:
             listeners.tell(listeners.settled, Settled(self.fact, fault, False))
 
     def _record(self, fault: Fault) -> Fault:
-        listeners.tell(listeners.faulted, self.fact, fault)
+        listeners.tell(listeners.faulted, fault, self.fact)
         return fault
 
     def _settle_all(self, going_up: Fault | None) -> None:

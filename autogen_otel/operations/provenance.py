@@ -32,15 +32,15 @@ def introduce(text: object, operation: OpenOperation | None = None) -> None:
     operation = operation or current_operation()
     if operation is None or not text or not isinstance(text, str):
         return
-    owner, key = (operation.fact.request_id, operation.session), hash(text)
+    owner, key = operation.owner, hash(text)
     known = _owners.setdefault(key, owner)
-    if known is not None and known != owner and not _same_session(known, owner):
+    if known is not owner and known is not None and known != owner and not _same_session(known, owner):
         _owners[key] = None
     if len(_owners) > MAX_TEXTS:
         _forget_oldest()
 
 
-def foreign_requests(texts: Iterable[object]) -> list[str]:
+def foreign_requests(texts: Iterable[str]) -> list[str]:
     """Return the other requests to which texts of a model's input belong, each once, in the order of the input.
 
     Requests of one session are the turns of one conversation and not foreign to each other.
@@ -48,13 +48,12 @@ def foreign_requests(texts: Iterable[object]) -> list[str]:
     operation = current_operation()
     if operation is None:
         return []
-    own = (operation.fact.request_id, operation.session)
+    own, owner_of = operation.owner, _owners.get
     found: dict[str, None] = {}
     for text in texts:
-        if isinstance(text, str):
-            owner = _owners.get(hash(text))
-            if owner is not None and owner[0] != own[0] and not _same_session(owner, own):
-                found[owner[0]] = None
+        owner = owner_of(hash(text))
+        if owner is not own and owner is not None and owner[0] != own[0] and not _same_session(owner, own):
+            found[owner[0]] = None
     return list(found)
 
 

@@ -116,7 +116,7 @@ class Spans(Listener):
         if spanless.get():
             self._spanless.add(operation.id)
             return
-        kind, parent_id = operation.kind, operation.parent_id
+        kind, parent_id, name = operation.kind, operation.parent_id, operation.name
         tracer = self._tracer
         if parent_id is None or tracer is None:
             found = self._find_tracer()
@@ -131,8 +131,9 @@ class Spans(Listener):
             if type(above) is NonRecordingSpan and get_current_span(context) is above:
                 self._open[operation.id] = above
                 return
+        word = VALUES[kind]
         self._open[operation.id] = tracer.start_span(
-            _name_of(operation),
+            f"{word} {name}" if name != word else word,
             context,
             _CLIENT if kind is _MODEL else _INTERNAL,
             attributes_of(operation),
@@ -241,11 +242,6 @@ def _is_faithful(tracer: Tracer) -> bool:
     """Tell whether nothing is sampled below a span of this tracer that is not."""
     sampler = getattr(tracer, "sampler", None)
     return sampler is not None and _FAITHFUL.fullmatch(sampler.get_description()) is not None
-
-
-def _name_of(operation: Operation) -> str:
-    kind, name = VALUES[operation.kind], operation.name
-    return f"{kind} {name}" if name != kind else kind
 
 
 def _belonging(operation: Operation) -> dict[str, Any]:
