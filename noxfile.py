@@ -35,7 +35,7 @@ def install(session: nox.Session, *packages: str) -> None:
 
 def pytest(session: nox.Session, *what: str) -> None:
     """Run tests; what the caller adds on the command line comes last."""
-    session.run("pytest", "-q", *what, *session.posargs)
+    session.run("pytest", "-q", "-n", "2", *what, *session.posargs)
 
 
 @nox.session(python=MAIN)
