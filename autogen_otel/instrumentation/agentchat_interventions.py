@@ -151,11 +151,12 @@ async def _run(handling: Awaitable[Any], where: str, runtime: Any, envelope: Any
 
 
 def _failed(runtime: Any, where: str, error: BaseException) -> None:
-    _note(runtime, f"{where} raised for one of request {current_request()}")
     if recorded_fault(error, current_request()) is None:
         opened = open_here(Kind.WORKFLOW, "intervention")
         opened.unheard = where.endswith("on_publish")
         opened.fail(error)
+    # Last, for it tells of the hang at once where somebody waits already: the cause comes before its effect.
+    _note(runtime, f"{where} raised for one of request {current_request()}")
 
 
 def _note(runtime: Any, text: str) -> None:
