@@ -18,7 +18,11 @@ LINES = {
     "autogen-0.9": ["autogen==0.9", "openai==1.99.9"],
     "pyautogen-0.9": ["pyautogen==0.9", "openai==1.99.9"],
     "pyautogen-0.2": ["pyautogen==0.2.35", "openai>=1.58,<2"],
-    "pyautogen-0.10": ["pyautogen==0.10.0", "openai>=2,<3", *nox.project.dependency_groups(PROJECT, "agentchat")],
+    "pyautogen-0.10": [
+        "pyautogen==0.10.0",
+        "openai>=2,<3",
+        *nox.project.dependency_groups(PROJECT, "agentchat", "agents"),
+    ],
     "ag2-1.2": ["ag2[openai]==1.2.1"],
     "ag2-1.0": ["ag2[openai]==1.0.0"],
 }

@@ -1,24 +1,15 @@
-"""Failures of which ag2 1.x only writes a log line: recorded where it does so, whatever the logging is set up to do.
-
-A module's `logger` is replaced by a look-alike. Its `exception` is looked up inside the except clause, while the
-exception is at hand; the logger's own method is then what the host calls.
-"""
+"""The places where ag2 1.x only writes a log line about a failure, or where nobody waits for a task that fails."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from autogen_otel.core import names
-from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
-from autogen_otel.faults.marks import recorded_fault
-from autogen_otel.operations.operation import current_operation, open_operation
+from autogen_otel.instrumentation.silent import RecordingLogger, record_silent
 from autogen_otel.patching.patch import Patch, Switch, wrap
 from autogen_otel.patching.proxies import Proxy
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable
 
 # Where it happens while agents run, and in servers of protocols, which are there when their packages are.
@@ -36,20 +27,6 @@ _SERVERS: Final = (
 )
 
 
-class _Logger(Proxy):
-    """A logger that records an exception before it writes the line."""
-
-    def __init__(self, logger: logging.Logger, switch: Switch) -> None:
-        super().__init__(logger)
-        self._self_switch = switch
-
-    @property
-    def exception(self) -> Any:
-        if self._self_switch.on:
-            guard.call(_record, self.__wrapped__.name, sys.exc_info()[1])
-        return self.__wrapped__.exception
-
-
 class _Logging(Proxy):
     """The module `logging` whose loggers are such loggers."""
 
@@ -57,17 +34,8 @@ class _Logging(Proxy):
         super().__init__(module)
         self._self_switch = switch
 
-    def getLogger(self, name: str | None = None) -> _Logger:  # noqa: N802 - the name it stands for
-        return _Logger(self.__wrapped__.getLogger(name), self._self_switch)
-
-
-def _record(where: str, error: BaseException | None) -> None:
-    current = current_operation()
-    if error is None or recorded_fault(error, current.fact.request_id if current else None) is not None:
-        return
-    opened = open_operation(Kind.WORKFLOW, where, attributes={names.WORKFLOW_NAME: where})
-    opened.catch(error)
-    opened.finish()
+    def getLogger(self, name: str | None = None) -> RecordingLogger:  # noqa: N802 - the name it stands for
+        return RecordingLogger(self.__wrapped__.getLogger(name), self._self_switch)
 
 
 def _watch_background(_: Any, switch: Switch) -> Callable[..., Any]:
@@ -83,12 +51,12 @@ def _watch_background(_: Any, switch: Switch) -> Callable[..., Any]:
 
 def _record_task(task: Any) -> None:
     if not task.cancelled():
-        _record("ag2.context", task.exception())
+        record_silent("ag2.context", task.exception())
 
 
 SILENT: Final = (
-    *(Patch(module, "logger", _Logger, why) for module, why in _MODULES),
-    *(Patch(module, "logger", _Logger, "a failure that is only logged", optional=True) for module in _SERVERS),
+    *(Patch(module, "logger", RecordingLogger, why) for module, why in _MODULES),
+    *(Patch(module, "logger", RecordingLogger, "a failure that is only logged", optional=True) for module in _SERVERS),
     Patch("ag2.observers.observer", "logging", _Logging, "an observer of the application's fails"),
     Patch("ag2.stream", "drop_background_task", wrap(_watch_background), "a task for which nobody waits fails"),
 )

@@ -9,6 +9,7 @@ from autogen_otel.instrumentation.adapter import Adapter
 from autogen_otel.instrumentation.agentchat_agents import Agents
 from autogen_otel.instrumentation.agentchat_classes import meet_below
 from autogen_otel.instrumentation.agentchat_conversations import CONVERSATIONS
+from autogen_otel.instrumentation.agentchat_ext_agents import EXT_AGENTS
 from autogen_otel.instrumentation.agentchat_grpc import grpc
 from autogen_otel.instrumentation.agentchat_models import ModelClients
 from autogen_otel.instrumentation.agentchat_runtime import runtime
@@ -99,6 +100,7 @@ def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
         *grpc(),
         *failures(patches),
         *tools(content),
+        *EXT_AGENTS,
         *(
             Patch(
                 f"autogen_ext.code_executors.{module}",
