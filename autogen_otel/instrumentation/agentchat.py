@@ -14,6 +14,7 @@ from autogen_otel.instrumentation.agentchat_grpc import grpc
 from autogen_otel.instrumentation.agentchat_models import ModelClients
 from autogen_otel.instrumentation.agentchat_runtime import runtime
 from autogen_otel.instrumentation.agentchat_spans import SPANS
+from autogen_otel.instrumentation.agentchat_speakers import SPEAKERS
 from autogen_otel.instrumentation.agentchat_teams import failures, team_run
 from autogen_otel.instrumentation.agentchat_tool_calls import catch_in_thread, keep_fault
 from autogen_otel.instrumentation.agentchat_tools import tools
@@ -54,10 +55,6 @@ def _look_behind(opened: OpenOperation, error: BaseException) -> None:
         opened.catch(error.__cause__)
 
 
-def _open_speaker(manager: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
-    return open_operation(Kind.SPEAKER, Kind.SPEAKER.value)
-
-
 def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
     patches.on_undo(forget_texts)
     models, executors = ModelClients(patches, content), CodeExecutors(patches)
@@ -74,12 +71,7 @@ def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
             team_run(models.meet, content),
             "a run of a team; run() calls it",
         ),
-        Patch(
-            "autogen_agentchat.teams._group_chat._selector_group_chat",
-            "SelectorGroupChatManager.select_speaker",
-            operation(_open_speaker),
-            "who speaks next",
-        ),
+        *SPEAKERS,
         *agents.patches(),
         Patch(_USER, "UserProxyAgent._get_input", operation(_open_input), "the time a human takes is not the agent's"),
         carrying(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import FaultKind, Kind
@@ -11,6 +11,9 @@ from autogen_otel.faults.chain import qualified_type, text_of
 from autogen_otel.faults.marks import mark
 from autogen_otel.instrumentation.operations import Inside
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _NOT_FOUND: Final = ("not found in any workbench", "not found.")
 _TOOL_ERROR: Final = "tool_error"
@@ -71,10 +74,18 @@ def judge(call: OpenOperation, error: BaseException) -> None:
 
 
 def keep_fault(call: OpenOperation, error: BaseException) -> None:
-    """Let an exception that asyncio has made of the one that was raised in a thread stand for that one."""
+    """Let an exception that asyncio or anyio has made of the one that was recorded here stand for that one."""
     fault = call.fault
-    if fault is not None and fault.type == qualified_type(error) and fault.message == text_of(error):
+    if fault is not None and any(
+        fault.type == qualified_type(one) and fault.message == text_of(one) for one in _with_members(error)
+    ):
         mark(error, fault)
+
+
+def _with_members(error: BaseException) -> Iterator[BaseException]:
+    yield error
+    for member in getattr(error, "exceptions", None) or ():
+        yield from _with_members(member)
 
 
 def _is_of_arguments(error: BaseException) -> bool:

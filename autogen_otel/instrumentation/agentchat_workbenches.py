@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core import names
@@ -10,7 +11,8 @@ from autogen_otel.core.guard import guard
 from autogen_otel.faults.marks import mark, recorded_fault
 from autogen_otel.instrumentation.agentchat_tool_calls import InsideCall, catch, current_call, open_call, report_error
 from autogen_otel.instrumentation.operations import operation
-from autogen_otel.operations.operation import OpenOperation, current_operation
+from autogen_otel.instrumentation.silent import RecordingLogger
+from autogen_otel.operations.operation import OpenOperation, current_operation, leave_request
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 _MCP: Final = "autogen_ext.tools.mcp._workbench"
+_ADAPTER: Final = "autogen_ext.tools.mcp._base"
+_ACTOR: Final = "autogen_ext.tools.mcp._actor"
 
 
 def _open_mcp(_: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
@@ -68,6 +72,20 @@ def _keep_error(_: Any, switch: Switch) -> Callable[..., Any]:
     return format_errors
 
 
+def _keep_raised(_: Any, switch: Switch) -> Callable[..., Any]:
+    """Record what an MCP tool raises before the group of its session's tasks makes an exception group of it."""
+
+    async def run(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
+        try:
+            return await wrapped(*args, **kwargs)
+        except BaseException as error:
+            if switch.on:
+                guard.call(_catch_here, error)
+            raise
+
+    return run
+
+
 def _catch_here(error: Any) -> None:
     current = current_operation()
     if current is None or current.fact.kind is not Kind.TOOL or not isinstance(error, BaseException):
@@ -75,6 +93,28 @@ def _catch_here(error: Any) -> None:
     # A tool that a tool has called by itself has recorded its own.
     if recorded_fault(error, current.fact.request_id) is None:
         catch(current, error)
+
+
+class _ActorLogger(RecordingLogger):
+    """The logger of the task that talks to an MCP server, which outlives the request in which it was started."""
+
+    @property
+    def exception(self) -> Any:
+        """The logger's own method; who waits for an answer gets the exception, and it is told there."""
+        plain = self.__wrapped__.exception
+        waiting = sys._getframe(1).f_locals.get("fut")
+        if not self._self_switch.on or (waiting is not None and not waiting.cancelled()):
+            return plain
+        guard.call(_leave_ended_request)
+        return super().exception
+
+
+def _leave_ended_request() -> None:
+    root = current_operation()
+    while root is not None and root.parent is not None:
+        root = root.parent
+    if root is not None and root.closed:
+        leave_request()
 
 
 WORKBENCHES: Final = (
@@ -86,6 +126,8 @@ WORKBENCHES: Final = (
     ),
     Patch(_MCP, "McpWorkbench.call_tool", operation(_open_mcp, _close_mcp), "a tool of an MCP server"),
     Patch(_MCP, "McpWorkbench._format_errors", wrap(_keep_error), "makes a text of an MCP server's failure"),
+    Patch(_ADAPTER, "McpToolAdapter._run", wrap(_keep_raised), "what it raises comes out in an exception group"),
+    Patch(_ACTOR, "logger", _ActorLogger, "the connection to an MCP server is lost, and only a line says why"),
     Patch(
         "autogen_core._routed_agent",
         "RoutedAgent.on_message_impl",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import pytest
@@ -395,57 +394,6 @@ async def test_member_of_another_kind(recorder):
     await RoundRobinGroupChat([Foreign()], max_turns=1).run(task="go")
 
     assert operations(recorder) == ["invoke_workflow RoundRobinGroupChat", "  invoke_agent foreign"]
-
-
-SERVER = """
-from mcp.server.fastmcp import FastMCP
-
-server = FastMCP("server")
-
-
-@server.tool()
-def boom(policy_id: str) -> str:
-    raise KeyError(f"mcp {policy_id}")
-
-
-@server.tool()
-def leave() -> str:
-    import os
-
-    os._exit(3)
-
-
-server.run()
-"""
-
-
-@pytest.mark.parametrize(
-    ("call", "expected"),
-    [
-        ('boom {"policy_id": "p9"}', ("tool_error", "Error executing tool boom: 'mcp p9'")),
-        ("leave {}", ("mcp.shared.exceptions.McpError", "Connection closed")),
-    ],
-)
-async def test_mcp_workbench(recorder, provider, tmp_path, call, expected):
-    """T5: a tool of an MCP server that fails, and a server that dies, are texts to the model and faults to us."""
-    mcp = pytest.importorskip("autogen_ext.tools.mcp")
-    from autogen_agentchat.agents import AssistantAgent
-
-    path = tmp_path / "server.py"
-    path.write_text(SERVER)
-    params = mcp.StdioServerParams(command=sys.executable, args=[str(path)], read_timeout_seconds=20)
-    async with mcp.McpWorkbench(params) as workbench:
-        agent = AssistantAgent("assistant", model_client=client_of(provider), workbench=workbench)
-        await agent.run(task=f"call {call}")
-
-    fault = recorder.fault
-    name = call.partition(" ")[0]
-    assert (operations(recorder)[2], (fault.type, fault.message), fault.tool_name, recorder.masked) == (
-        f"  execute_tool {name}!",
-        expected,
-        name,
-        [True],
-    )
 
 
 async def test_client_used_as_a_stream(recorder, provider):

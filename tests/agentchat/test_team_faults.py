@@ -28,7 +28,7 @@ from support.agentchat import Saying, client_of, operations, raised, raising, to
 import autogen_otel
 from autogen_otel.core import names
 from autogen_otel.core.facts import Outcome
-from autogen_otel.demo.provider import Provider, Text
+from autogen_otel.demo.provider import Provider, Sequence, Text
 
 AGENT = "b"
 
@@ -138,6 +138,44 @@ async def test_selector_function_that_raises_is_told(recorder, provider, turn, t
 
     original = autogen_otel.original_exception(error)
     assert (type(error), told(recorder)) == (type_, raised(original, agent=None, function="select"))
+
+
+@pytest.mark.parametrize("said", ["nobody in particular", "a and b"])
+async def test_speaker_that_the_model_has_not_chosen_is_told(recorder, said):
+    """M8: a model that names nobody, or two, three times: the first speaks, or the one before, and nobody is told."""
+    with Provider(Text(said)) as provider, autogen_otel.request("req-42"):
+        members = Saying("a"), Saying(AGENT), Saying("c")
+        team = SelectorGroupChat(list(members), client_of(provider), max_turns=2)
+        result = await team.run(task="go")
+
+    faults = [
+        (fault.type, fault.message.partition(",")[0], fault.agent_name, fault.tool_name, fault.request_id)
+        for fault in recorder.facts.faults
+    ]
+    first, second = (
+        "Model failed to select a speaker after 3 and there was no previous speaker",
+        ("Model failed to select a speaker after 3"),
+    )
+    assert (
+        [message.source for message in result.messages],
+        faults,
+        recorder.masked,
+        [line for line in operations(recorder) if "select" in line],
+    ) == (
+        ["user", "a", "a"],
+        [("speaker_not_chosen", text, None, None, "req-42") for text in (first, second)],
+        [True, True],
+        ["    select_speaker!", "    select_speaker!"],
+    )
+
+
+async def test_speaker_that_the_model_chooses_late_is_no_fault(recorder):
+    """A model that is asked again and then names one has chosen."""
+    with Provider(Sequence([Text("nobody"), Text(AGENT)])) as provider:
+        team = SelectorGroupChat([Saying("a"), Saying(AGENT)], client_of(provider), max_turns=1)
+        result = await team.run(task="go")
+
+    assert (result.messages[-1].source, recorder.facts.faults) == (AGENT, [])
 
 
 async def test_swarm_without_the_agent_that_is_handed_to_is_told(recorder):
