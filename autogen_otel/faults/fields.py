@@ -33,11 +33,17 @@ def fields_of(error: BaseException) -> dict[str, Any]:
     """Return span attributes that the exception itself carries.
 
     Works for every client that keeps the response on its exceptions as openai does (`status_code`, `response.headers`,
-    `request_id`, `code`), which anthropic, mistralai, groq, together and httpx's `HTTPStatusError` do too.
+    `request_id`, `code`), which anthropic, mistralai, groq, together and httpx's `HTTPStatusError` do too; and for
+    google-genai, whose `code` is the status, and botocore, whose response is a dictionary.
     """
-    found: dict[str, Any] = {}
     response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        return _fields_of_aws(response)
+    found: dict[str, Any] = {}
+    code = getattr(error, "code", None)
     status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
+    if status is None and response is not None:
+        status = code
     if isinstance(status, int):
         found[names.HTTP_STATUS] = status
     headers = getattr(response, "headers", None)
@@ -50,10 +56,28 @@ def fields_of(error: BaseException) -> dict[str, Any]:
     retries = _header(getattr(getattr(response, "request", None), "headers", None), "x-stainless-retry-count")
     if retries is not None and retries.isdigit():
         found[names.MODEL_ATTEMPTS] = int(retries) + 1
-    code = getattr(error, "code", None)
     if isinstance(code, str):
         found[names.PROVIDER_ERROR_CODE] = redact(code, 64)
     return found
+
+
+def _fields_of_aws(response: Mapping[str, Any]) -> dict[str, Any]:
+    about, error = response.get("ResponseMetadata"), response.get("Error")
+    if not isinstance(about, dict) or not isinstance(error, dict):
+        return {}
+    retries = about.get("RetryAttempts")
+    told = {
+        names.HTTP_STATUS: about.get("HTTPStatusCode"),
+        names.PROVIDER_REQUEST_ID: about.get("RequestId"),
+        names.RETRY_AFTER: _header(about.get("HTTPHeaders"), "retry-after"),
+        names.MODEL_ATTEMPTS: retries + 1 if isinstance(retries, int) else None,
+        names.PROVIDER_ERROR_CODE: error.get("Code"),
+    }
+    return {
+        name: redact(value, 128) if isinstance(value, str) else value
+        for name, value in told.items()
+        if isinstance(value, (str, int))
+    }
 
 
 def is_transient(error: BaseException, fields: Mapping[str, Any]) -> bool | None:

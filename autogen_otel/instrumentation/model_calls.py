@@ -23,13 +23,17 @@ _PROVIDERS: Final = {
     "BedrockClient": "aws.bedrock",
     "CerebrasClient": "cerebras",
     "CohereClient": "cohere",
+    "DashScopeClient": "dashscope",
     "GeminiClient": "gcp.gemini",
     "GroqClient": "groq",
     "MistralAIClient": "mistral_ai",
+    "MistralClient": "mistral_ai",
     "OllamaClient": "ollama",
     "OpenAIClient": "openai",
     "OpenAIResponsesClient": "openai",
     "TogetherClient": "together",
+    "XAIClient": "x_ai",
+    "ZAIClient": "zai",
 }
 
 

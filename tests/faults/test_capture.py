@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pickle
 import sys
+from typing import ClassVar
 
 import pytest
 
 import autogen_otel
+from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.faults.capture import capture
 from autogen_otel.faults.chain import MAX_CHAIN, chain_of, qualified_type, stacktrace_of
@@ -188,3 +190,49 @@ def test_exception_raised_again_in_another_request_is_recorded_again():
 def test_transient_or_not(error, transient):
     """A programming error never goes away by trying again; a timeout may; of others nothing is claimed."""
     assert fault_of(raised(error)).transient is transient
+
+
+class Response:
+    """What a client keeps of an answer."""
+
+    headers: ClassVar = {"retry-after": "7"}
+
+
+def carrying(**attributes: object) -> Exception:
+    """Return an exception with attributes."""
+    error = Exception("slow down")
+    for name, value in attributes.items():
+        setattr(error, name, value)
+    return error
+
+
+AWS = {
+    "Error": {"Code": "ThrottlingException", "Message": "slow down"},
+    "ResponseMetadata": {"HTTPStatusCode": 429, "RequestId": "req_1", "RetryAttempts": 2, "HTTPHeaders": {}},
+}
+
+
+@pytest.mark.parametrize(
+    ("error", "fields"),
+    [
+        (carrying(status_code=429), {names.HTTP_STATUS: 429}),
+        (carrying(code=429, response=Response()), {names.HTTP_STATUS: 429, names.RETRY_AFTER: "7"}),
+        (carrying(code=429), {}),
+        (carrying(code="quota"), {names.PROVIDER_ERROR_CODE: "quota"}),
+        (
+            carrying(response=AWS),
+            {
+                names.HTTP_STATUS: 429,
+                names.PROVIDER_REQUEST_ID: "req_1",
+                names.MODEL_ATTEMPTS: 3,
+                names.PROVIDER_ERROR_CODE: "ThrottlingException",
+            },
+        ),
+        (carrying(response={"of": "the application's"}), {}),
+        (carrying(response={"Error": "text", "ResponseMetadata": []}), {}),
+    ],
+    ids=["openai", "google", "a code of its own", "code", "aws", "dictionary", "another dictionary"],
+)
+def test_what_a_client_keeps_of_the_answer_is_told(error, fields):
+    """Status, request ID and attempts, in the way of each client; a number of the application's is no status."""
+    assert fault_of(error).fields == fields
