@@ -13,6 +13,8 @@ nox.options.sessions = ["lines", "pythons", "oldest", "alone", "wheel"]
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 MAIN = "3.11"
+# The providers that ag2 can talk to, as far as they have a client that comes in seconds, and its tools.
+PROVIDERS = "openai,tracing,mcp,anthropic,gemini,mistral,ollama"
 LINES = {
     "autogen-0.14-openai-2": ["autogen==0.14.1", "openai>=2,<3"],
     "autogen-0.9": ["autogen==0.9", "openai==1.99.9"],
@@ -23,8 +25,8 @@ LINES = {
         "openai>=2,<3",
         *nox.project.dependency_groups(PROJECT, "agentchat", "agents"),
     ],
-    "ag2-1.2": ["ag2[openai]==1.2.1"],
-    "ag2-1.0": ["ag2[openai]==1.0.0"],
+    "ag2-1.2": [f"ag2[{PROVIDERS},bedrock,zai]==1.2.1", "websockets"],
+    "ag2-1.0": [f"ag2[{PROVIDERS}]==1.0.0", "websockets"],
 }
 # All three lines in one process. The extras `openai` of autogen and ag2 contradict each other, therefore without.
 TOGETHER = ["autogen==0.14.1", "ag2==1.2.1", "openai>=3.27,<4", *nox.project.dependency_groups(PROJECT, "agentchat")]

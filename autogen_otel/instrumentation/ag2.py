@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from autogen_otel.instrumentation.adapter import Adapter
+from autogen_otel.instrumentation.ag2_code import CODE
 from autogen_otel.instrumentation.ag2_conversations import CONVERSATIONS
 from autogen_otel.instrumentation.ag2_models import close_chat, open_bypassing
 from autogen_otel.instrumentation.ag2_network import network
@@ -58,6 +59,7 @@ def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
             operation(open_background),
             "outlives the tool call by which it was started",
         ),
+        *CODE,
         *SCHEMAS,
         *(
             Patch(f"ag2.config.{package}.{module}", f"{cls}.__call__", chat, "calls past the middleware", optional=True)

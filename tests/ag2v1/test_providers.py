@@ -177,7 +177,7 @@ async def test_answer_of_a_provider_is_told(recorder, wire):
 async def test_failure_of_a_provider_is_told(recorder, wire):
     """A 429 is told once, on the model call, as the client of that provider raised it, with its status."""
     one, agent = wire
-    with answering(429, FAILURE, HEADERS) as url:
+    with answering(429, FAILURE, headers=HEADERS) as url:
         error = await fail(agent(url))
 
     fault = recorder.fault

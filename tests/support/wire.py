@@ -1,4 +1,4 @@
-"""An HTTP server that answers whatever it is asked with one answer: a provider in any wire format."""
+"""An HTTP server that answers whatever it is asked with answers at hand: a provider in any wire format."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def answering(status: int, body: Any, headers: dict[str, str] | None = None) -> Iterator[str]:
-    """Run a server that answers each POST alike, and yield its URL.
+def answering(status: int, *bodies: Any, headers: dict[str, str] | None = None) -> Iterator[str]:
+    """Run a server that answers one POST after the other, and yield its URL.
 
     Args:
         status: Of each answer.
-        body: Of each answer, as JSON.
+        bodies: Of each answer, as JSON; the last one is given again and again.
         headers: Of each answer, beside those that say how long it is.
     """
-    data = json.dumps(body).encode()
+    waiting = [json.dumps(body).encode() for body in bodies]
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
+            data = waiting.pop(0) if len(waiting) > 1 else waiting[0]
             self.send_response(status)
             for name, value in {**(headers or {}), "content-type": "application/json"}.items():
                 self.send_header(name, value)
