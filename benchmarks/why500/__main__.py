@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from benchmarks.why500 import case as cases
 from benchmarks.why500 import lines
+from benchmarks.why500.conditions import Condition
 from benchmarks.why500.score import Score, judge, macro_f1, set_f1, wilson
 from benchmarks.why500.trials import run_all
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from benchmarks.why500.case import Case
     from benchmarks.why500.trials import Trial
 
-_SECONDS: Final = 90
 # Two, because a machine with more cores would change what overlaps.
 _AT_ONCE: Final = 2
 Judged: TypeAlias = "tuple[Case, str, int, Score]"
@@ -34,6 +33,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=5, help="how often each case is run (default: 5)")
     parser.add_argument("--case", nargs="*", help="only these, such as S1 N2")
     parser.add_argument("--line", nargs="*", choices=lines.NAMES, help="only these lines (default: all installed)")
+    parser.add_argument(
+        "--condition", default="whole", choices=[one.value for one in Condition], help="how telemetry reaches diagnose"
+    )
     parser.add_argument("--json", type=Path, help="write each run's answer there")
     asked = parser.parse_args()
     here = [name for name in asked.line or lines.NAMES if name in lines.available()]
@@ -46,10 +48,17 @@ def main() -> int:
         for seed in range(asked.seeds)
     ]
     with tempfile.TemporaryDirectory(prefix="why500-") as folder:
-        trials = run_all(runs, Path(folder), _AT_ONCE, _tell)
-        judged = [_judged(trial) for trial in trials if trial.counts]
-    print(f"\n{len(judged)} of {len(runs)} runs count: in the others the oracle did not see the fault happen.\n")
-    _report(judged)
+        judged = [
+            found
+            for trial in run_all(runs, Path(folder), _AT_ONCE, Condition(asked.condition))
+            if (found := _judged(trial)) is not None
+        ]
+    print(f"\n{len(judged)} of {len(runs)} runs count: in the others the oracle did not see the fault happen.")
+    for name, hold_out in (("the list", False), ("cases held out", True)):
+        part = [one for one in judged if one[0].hold_out is hold_out]
+        if part:
+            print(f"\n{name}: {len(part)} runs of {len({one[0].id for one in part})} cases")
+            _report(part)
     if asked.json:
         document = [
             {"case": case.id, "line": line, "seed": seed, **score._asdict()} for case, line, seed, score in judged
@@ -58,26 +67,17 @@ def main() -> int:
     return 0
 
 
-def _tell(trial: Trial) -> None:
+def _judged(trial: Trial) -> Judged | None:
+    case, run = trial.case, f"{trial.case.id:4} {trial.line:10} {trial.seed}"
     if not trial.counts:
-        why = trial.problem or f"does not count: {trial.outcome.get('says')}"
-        print(f"{trial.case.id:4} {trial.line:10} {trial.seed}  {why}", flush=True)
-
-
-def _judged(trial: Trial) -> Judged:
-    case = trial.case
-    score = judge(trial.outcome, case.causes, _diagnose(trial.store), trial.store)
+        print(f"{run}  {trial.problem or 'does not count: ' + str(trial.outcome['says'])}", flush=True)
+        return None
+    expected = case.expected(trial.line)
+    score = judge(trial.outcome, expected, trial.diagnosis, trial.store)
     shutil.rmtree(trial.folder, ignore_errors=True)
-    expected = " + ".join(case.causes) or "nothing"
-    print(f"{case.id:4} {trial.line:10} {trial.seed}  {expected}: {', '.join(score.found) or 'nothing'}", flush=True)
+    wrong = "" if score.component is not False else ", but not the component"
+    print(f"{run}  {' + '.join(expected) or 'nothing'}: {', '.join(score.found) or 'nothing'}{wrong}", flush=True)
     return case, trial.line, trial.seed, score
-
-
-def _diagnose(store: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "autogen_otel", "diagnose", str(store), "--json"]
-    found = subprocess.run(command, check=False, timeout=_SECONDS, capture_output=True, text=True)
-    document: dict[str, Any] = json.loads(found.stdout)
-    return document
 
 
 def _report(judged: list[Judged]) -> None:

@@ -28,6 +28,7 @@ class App:
         line: The AutoGen line that it is written for.
         seed: What its names, latencies and counts are drawn from.
         folder: Where it may leave files.
+        hold_out: Whether it is to differ from those by which the detectors were written, in names and latencies.
 
     Attributes:
         rng: For a case's own draws.
@@ -45,12 +46,12 @@ class App:
     provider: Provider
     provider_url: str
 
-    def __init__(self, line: Line, seed: str, folder: Path) -> None:
+    def __init__(self, line: Line, seed: str, folder: Path, *, hold_out: bool) -> None:
         self.line = line
         self.folder = folder
         self.rng = random.Random(seed)
-        self.words = Words(self.rng)
-        self.latency = self.rng.uniform(0.02, 0.09)
+        self.words = Words(self.rng, hold_out=hold_out)
+        self.latency = self.rng.uniform(0.1, 0.3) if hold_out else self.rng.uniform(0.02, 0.09)
         self.thought = 0.0
         self.asked: list[Question] = []
         self.answers: list[Answer] = []

@@ -65,7 +65,7 @@ class Case:
         serve: Serves all questions.
         script: Makes the model.
         proof: Asks the oracle.
-        also: What may be found beside: it happened too, though it is not what is asked for.
+        components: Kinds of components that are to be named on one line instead, by its name.
     """
 
     id: str
@@ -77,12 +77,16 @@ class Case:
     serve: Callable[[App], None]
     script: Callable[[App], Script]
     proof: Callable[[App], Proof]
-    also: frozenset[str] = field(default=frozenset())
+    components: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def healthy(self) -> bool:
         """Whether nothing is to be found."""
         return not self.causes
+
+    def expected(self, line: str) -> Mapping[str, str]:
+        """Return the causes with the kind of component to be named, on an AutoGen line."""
+        return {cause: self.components.get(line, kind) for cause, kind in self.causes.items()}
 
     @property
     def missing(self) -> list[str]:
@@ -114,7 +118,7 @@ def _load(name: str) -> Case:
         serve=module.serve,
         script=getattr(module, "script", _thinking),
         proof=module.proof,
-        also=frozenset(getattr(module, "ALSO", ())),
+        components=getattr(module, "COMPONENTS", {}),
     )
 
 

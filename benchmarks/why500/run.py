@@ -1,4 +1,4 @@
-"""One case, served once in a process of its own: `python -m benchmarks.why500.run CASE LINE SEED FOLDER`.
+"""One case, served once in a process of its own, and the diagnosis of what it leaves.
 
 Writes `outcome.json`, what the oracle says and what the clients got, beside the local store with the telemetry.
 """
@@ -6,6 +6,8 @@ Writes `outcome.json`, what the oracle says and what the clients got, beside the
 from __future__ import annotations
 
 import faulthandler
+import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -13,18 +15,26 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.why500.conditions import Condition
+
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from benchmarks.why500.app import App
     from benchmarks.why500.case import Case, Proof
 
 _SECONDS: Final = 55
 STORE: Final = "store"
 OUTCOME: Final = "outcome.json"
+DIAGNOSIS: Final = "diagnosis.json"
+ERRORS: Final = "stderr.log"
 
 
-def main(case_id: str, line_name: str, seed: str, folder: Path) -> None:
+def serve(case_id: str, line_name: str, seed: str, folder: Path, condition: Condition) -> NoReturn:
     """Serve, ask the oracle, and write down both."""
+    _in(folder)
     faulthandler.dump_traceback_later(_SECONDS, exit=True)
+    condition.before()
     from autogen_otel import instrument, uninstrument
     from autogen_otel.core.settings import Settings
     from autogen_otel.demo.provider import Provider
@@ -33,7 +43,7 @@ def main(case_id: str, line_name: str, seed: str, folder: Path) -> None:
     from benchmarks.why500.app import App
 
     case = cases.load(case_id)
-    app = App(lines.load(line_name), f"{case_id}/{line_name}/{seed}", folder)
+    app = App(lines.load(line_name), f"{case_id}/{line_name}/{seed}", folder, hold_out=case.hold_out)
     instrument(Settings(store=folder / STORE))
     started = time.monotonic()
     with Provider(case.script(app)) as app.provider:
@@ -43,6 +53,45 @@ def main(case_id: str, line_name: str, seed: str, folder: Path) -> None:
         uninstrument()
         proof = case.proof(app)
     (folder / OUTCOME).write_text(json.dumps(_outcome(case, app, proof, seconds)), encoding="utf-8")
+    _exit()
+
+
+def diagnose(folder: Path, condition: Condition) -> NoReturn:
+    """Write what `autogen-otel diagnose --json` says of the telemetry."""
+    _in(folder)
+    condition.after(folder / STORE)
+    from autogen_otel.cli import main
+
+    sys.argv = ["autogen-otel", "diagnose", str(folder / STORE), "--json"]
+    with (folder / DIAGNOSIS).open("w", encoding="utf-8") as sys.stdout:
+        main()
+    _exit()
+
+
+def _in(folder: Path) -> None:
+    """Let a process write its complaints into a folder, and be quick."""
+    with (folder / ERRORS).open("ab") as errors:
+        os.dup2(errors.fileno(), 2)
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115 - it is this process's for good
+    # AutoGen prints; nobody reads it.
+    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - likewise
+    os.environ.update({"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **_quick_tls(folder)})
+
+
+def _exit() -> NoReturn:
+    # Clients of AutoGen that nobody closed may hold the exit up.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _quick_tls(folder: Path) -> dict[str, str]:
+    """Let clients read one certificate instead of all, which takes half of the time: no TLS is spoken here."""
+    if importlib.util.find_spec("certifi") is None:
+        return {}
+    end = "-----END CERTIFICATE-----\n"
+    one = folder / "certificate.pem"
+    one.write_text(Path(importlib.import_module("certifi").where()).read_text(encoding="utf-8").partition(end)[0] + end)
+    return {"SSL_CERT_FILE": str(one)}
 
 
 def _outcome(case: Case, app: App, proof: Proof, seconds: float) -> dict[str, Any]:
@@ -65,11 +114,3 @@ def _outcome(case: Case, app: App, proof: Proof, seconds: float) -> dict[str, An
 def _answer(answer: Any) -> dict[str, Any]:
     error = answer.error._asdict() if answer.error else None
     return {"id": answer.question.id, "status": answer.status, "text": answer.text[:500], "error": error}
-
-
-if __name__ == "__main__":
-    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - AutoGen prints; nobody reads it
-    main(*sys.argv[1:4], Path(sys.argv[4]))
-    # Clients of AutoGen that nobody closed may hold the exit up.
-    sys.stderr.flush()
-    os._exit(0)

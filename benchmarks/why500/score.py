@@ -22,6 +22,13 @@ _ON_TEXT: Final = (
     ("provider", re.compile(r"timed? ?out|Timeout|\b50[0-4]\b|Connection", re.IGNORECASE)),
     ("tool_exception", re.compile("KeyError|ValueError|Error:", re.IGNORECASE)),
 )
+# Files that are not the application's, and what is to blame where its innermost line has called into one of them.
+_NOT_IN_APP: Final = re.compile(r"^<|[/\\](site-packages|python3\.\d+|autogen_otel)[/\\]")
+_CALLED: Final = (
+    ("async_boundary", re.compile(r"[/\\]asyncio[/\\]")),
+    ("provider", re.compile(r"[/\\](openai|httpx2?|httpcore2?|anyio)[/\\]")),
+    ("framework", re.compile(r"[/\\](autogen\w*|ag2)[/\\]")),
+)
 _BY_TYPE: Final = {
     "RateLimitError": "rate_limit",
     "APITimeoutError": "provider",
@@ -104,7 +111,18 @@ def _baselines(outcome: Mapping[str, Any]) -> dict[str, str]:
         "always shared state": "shared_state",
         "regex on the last error": next((cause for cause, pattern in _ON_TEXT if pattern.search(last)), "none"),
         "most frequent exception": _BY_TYPE.get(types.most_common(1)[0][0], "none") if types else "none",
+        "deepest in-app frame": Counter(map(_by_frame, errors)).most_common(1)[0][0] if errors else "none",
     }
+
+
+def _by_frame(error: Mapping[str, Any]) -> str:
+    """Return whom the innermost line of the application points to: itself, or the library that it has called."""
+    files = [file for file, _, _ in error["frames"]]
+    own = [place for place, file in enumerate(files) if not _NOT_IN_APP.search(file)]
+    below = files[own[-1] + 1 :] if own else files
+    if not below:
+        return "tool_exception"
+    return next((cause for cause, pattern in _CALLED if pattern.search(below[-1])), "none")
 
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
+import multiprocessing
 import os
 import shutil
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.why500.run import OUTCOME, STORE
+from benchmarks.why500 import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from benchmarks.why500.case import Case
+    from benchmarks.why500.conditions import Condition
 
 _SECONDS: Final = 75
 # A race may be won by chance, but hardly three times.
@@ -36,6 +34,7 @@ class Trial:
         seed: With which seed.
         folder: Where everything that it left is.
         outcome: What the oracle says and what the clients got; empty when the run broke.
+        diagnosis: What `autogen-otel diagnose --json` has answered; empty when the run does not count.
         problem: Why it broke.
     """
 
@@ -44,12 +43,13 @@ class Trial:
     seed: int
     folder: Path
     outcome: dict[str, Any]
+    diagnosis: dict[str, Any] = field(default_factory=dict)
     problem: str = ""
 
     @property
     def store(self) -> Path:
         """The telemetry."""
-        return self.folder / STORE
+        return self.folder / run.STORE
 
     @property
     def counts(self) -> bool:
@@ -57,52 +57,53 @@ class Trial:
         return bool(self.outcome.get("happened"))
 
 
-def run_all(
-    plan: Iterable[tuple[Case, str, int]], folder: Path, jobs: int, tell: Callable[[Trial], None]
-) -> Iterator[Trial]:
+def run_all(plan: Iterable[tuple[Case, str, int]], folder: Path, jobs: int, condition: Condition) -> Iterator[Trial]:
     """Run all of a plan (case, line, seed) and yield the trials in its order."""
+    for name in [name for name in os.environ if name.startswith(("OTEL_", "AUTOGEN_OTEL_"))]:
+        del os.environ[name]
+    processes = multiprocessing.get_context("forkserver")
+    # To import AutoGen takes twice as long as to serve a case.
+    processes.set_forkserver_preload([f"{__package__}.warm"])
+
+    def in_process(work: Callable[..., None], *args: Any) -> bool:
+        process = processes.Process(target=work, args=args)
+        process.start()
+        process.join(_SECONDS)
+        ended = not process.is_alive()
+        process.kill()
+        process.join()
+        return ended
+
+    def attempt(case: Case, line: str, number: int, seed: str) -> Trial:
+        place = folder / f"{case.id}-{line}-{number}"
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        ended = in_process(run.serve, case.id, line, seed, place, condition)
+        outcome = _read(place / run.OUTCOME)
+        if not outcome:
+            return Trial(case, line, number, place, {}, problem=_last_words(place) if ended else "took too long")
+        if outcome["happened"]:
+            in_process(run.diagnose, place, condition)
+        return Trial(case, line, number, place, outcome, _read(place / run.DIAGNOSIS))
+
+    def trial(case: Case, line: str, seed: int) -> Trial:
+        for again in range(_ATTEMPTS):
+            found = attempt(case, line, seed, f"{seed}.{again}" if again else str(seed))
+            if found.counts:
+                break
+        return found
+
     with ThreadPoolExecutor(jobs) as pool:
-        waiting = [pool.submit(_try, case, line, seed, folder) for case, line, seed in plan]
-        for future in waiting:
-            trial = future.result()
-            tell(trial)
-            yield trial
+        for future in [pool.submit(trial, *planned) for planned in plan]:
+            yield future.result()
 
 
-def _try(case: Case, line: str, seed: int, folder: Path) -> Trial:
-    for attempt in range(_ATTEMPTS):
-        name = f"{case.id}-{line}-{seed}"
-        trial = _run(case, line, seed, f"{seed}.{attempt}" if attempt else str(seed), folder / name)
-        if trial.counts:
-            break
-    return trial
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    return found
 
 
-def _run(case: Case, line: str, number: int, seed: str, folder: Path) -> Trial:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "AUTOGEN_OTEL_"))}
-    environment |= {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **_quick_tls(folder)}
-    command = [sys.executable, "-m", "benchmarks.why500.run", case.id, line, seed, str(folder)]
-    with (folder / "stderr.log").open("wb") as errors:
-        try:
-            code = subprocess.run(
-                command, stdout=subprocess.DEVNULL, stderr=errors, timeout=_SECONDS, env=environment, check=False
-            ).returncode
-        except subprocess.TimeoutExpired:
-            return Trial(case, line, number, folder, {}, f"took more than {_SECONDS} s")
-    outcome = folder / OUTCOME
-    if not outcome.exists():
-        last = (folder / "stderr.log").read_text(errors="replace").strip().splitlines()[-1:]
-        return Trial(case, line, number, folder, {}, f"exit code {code}: {''.join(last)[:300]}")
-    return Trial(case, line, number, folder, json.loads(outcome.read_text(encoding="utf-8")))
-
-
-def _quick_tls(folder: Path) -> dict[str, str]:
-    """Let clients read one certificate instead of all, which takes half of the time: no TLS is spoken here."""
-    if importlib.util.find_spec("certifi") is None:
-        return {}
-    end = "-----END CERTIFICATE-----\n"
-    one = folder / "certificate.pem"
-    one.write_text(Path(importlib.import_module("certifi").where()).read_text(encoding="utf-8").partition(end)[0] + end)
-    return {"SSL_CERT_FILE": str(one)}
+def _last_words(folder: Path) -> str:
+    errors = folder / run.ERRORS
+    lines = errors.read_text(errors="replace").strip().splitlines() if errors.exists() else []
+    return f"broke: {''.join(lines[-1:])[:300]}"

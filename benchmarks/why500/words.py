@@ -17,6 +17,15 @@ _TRADES: Final = {
     "hardware": (["stock_keeper", "sales_help", "returns", "buyer"], ["in_stock", "price_of", "reserve_item"]),
     "farm": (["agronomist", "harvest_plan", "vet_desk", "dairy_help"], ["soil_of", "herd_record", "rain_ahead"]),
 }
+# For cases that are held out: nothing of what the others are called.
+_OTHER_TRADES: Final = {
+    "observatory": (["Astronomer", "NightShift", "dome_crew", "archive"], ["point_at", "read_plate", "sky_tonight"]),
+    "court": (["Clerk", "bailiff7", "Registry", "interpreter"], ["docket", "schedule_hearing", "findPrecedent"]),
+    "bakery": (["Miller", "oven_watch", "counter", "supplier_eu"], ["proof_dough", "oven_state", "order_flour"]),
+    "harbour": (["Pilot", "crane_ops", "TideDesk", "lock_keeper"], ["berth_of", "tide_at", "manifest"]),
+    "theatre": (["Prompter", "box_office", "StageHand", "wardrobe"], ["seat_map", "cue", "costume_for"]),
+}
+_OTHER_USERS: Final = ("visitor", "Alice", "frontend", "api_gateway", "cron_job")
 _USERS: Final = ("user_proxy", "customer", "web_user", "front_door", "requester")
 _MODELS: Final = ("gpt-4o-mini", "gpt-4o", "gpt-4.1", "house-model-large", "qwen2.5-72b-instruct")
 
@@ -32,10 +41,11 @@ class Words:
         model: The name of the model.
     """
 
-    def __init__(self, rng: Random) -> None:
-        self.trade = rng.choice(sorted(_TRADES))
-        agents, tools = _TRADES[self.trade]
+    def __init__(self, rng: Random, *, hold_out: bool) -> None:
+        trades = _OTHER_TRADES if hold_out else _TRADES
+        self.trade = rng.choice(sorted(trades))
+        agents, tools = trades[self.trade]
         self.agents = rng.sample(agents, len(agents))
-        self.user = rng.choice(_USERS)
+        self.user = rng.choice(_OTHER_USERS if hold_out else _USERS)
         self.tools = rng.sample(tools, len(tools))
         self.model = rng.choice(_MODELS)

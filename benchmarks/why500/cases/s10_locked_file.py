@@ -1,4 +1,7 @@
-"""S10. Several worker processes keep the model's answers in one SQLite file; one of them holds it for long."""
+"""S10. Several worker processes keep what was said in one SQLite file; one of them holds it for long.
+
+A cache of the model's answers in classic AutoGen and agentchat; AG2 1.x has none, but a storage for its streams.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.why500.case import AGENT, Proof
+from benchmarks.why500.cases import ALL
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.why500.web import Question
 
 CAUSES = {"shared_state": AGENT}
-LINES = ("classic", "agentchat")
+LINES = ALL
 
 
 def serve(app: App) -> None:
@@ -27,7 +31,7 @@ def serve(app: App) -> None:
         database.execute("CREATE TABLE answers (key TEXT PRIMARY KEY, value BLOB)")
         database.commit()
     exports = app.rng.uniform(0.25, 0.5)
-    ask = {"classic": _classic, "agentchat": _agentchat}[app.line.name](app, path)
+    ask = {"classic": _classic, "agentchat": _agentchat, "ag2": _ag2}[app.line.name](app, path)
 
     def handle(question: Question) -> str:
         if "Export" in question.text:
@@ -51,35 +55,39 @@ def proof(app: App) -> Proof:
     return Proof(bool(hit) and not others, says, hit, hit)
 
 
+class _File:
+    """Values in the file, each access by itself, as `Cache` wants it that AutoGen opens and closes in between."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, key: str, default: Any = None) -> Any:
+        with closing(sqlite3.connect(self._path, timeout=0.05)) as database:
+            row = database.execute("SELECT value FROM answers WHERE key = ?", (str(key),)).fetchone()
+        return pickle.loads(row[0]) if row else default
+
+    def set(self, key: str, value: Any) -> None:
+        with closing(sqlite3.connect(self._path, timeout=0.05)) as database, database:
+            database.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (str(key), pickle.dumps(value)))
+
+
 def _classic(app: App, path: Path) -> Any:
     from autogen.cache.abstract_cache_base import AbstractCache
 
-    class AnswerCache(AbstractCache):  # type: ignore[misc]
-        """Answers of the model in a file."""
-
-        def __init__(self) -> None:
-            self._database = sqlite3.connect(path, timeout=0.05)
-
-        def get(self, key: str, default: Any = None) -> Any:
-            row = self._database.execute("SELECT value FROM answers WHERE key = ?", (str(key),)).fetchone()
-            return pickle.loads(row[0]) if row else default
-
-        def set(self, key: str, value: Any) -> None:
-            with self._database:
-                self._database.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (str(key), pickle.dumps(value)))
+    class AnswerCache(_File, AbstractCache):  # type: ignore[misc]
+        """Answers of the model in the file."""
 
         def close(self) -> None:
-            self._database.close()
+            pass
 
         def __enter__(self) -> Any:
             return self
 
         def __exit__(self, *_: object) -> None:
-            self.close()
+            pass
 
     def ask(question: Question) -> str:
-        with AnswerCache() as cache:
-            return app.line.ask(app.line.agents(app, app.line.model(app)), question.text, cache=cache)
+        return app.line.ask(app.line.agents(app, app.line.model(app)), question.text, cache=AnswerCache(path))
 
     return ask
 
@@ -88,21 +96,26 @@ def _agentchat(app: App, path: Path) -> Any:
     from autogen_core import CacheStore
     from autogen_ext.models.cache import ChatCompletionCache
 
-    class AnswerStore(CacheStore):  # type: ignore[misc,type-arg]
-        """Answers of the model in a file."""
-
-        def get(self, key: str, default: Any = None) -> Any:
-            with closing(sqlite3.connect(path, timeout=0.05)) as database:
-                row = database.execute("SELECT value FROM answers WHERE key = ?", (key,)).fetchone()
-            return pickle.loads(row[0]) if row else default
-
-        def set(self, key: str, value: Any) -> None:
-            with closing(sqlite3.connect(path, timeout=0.05)) as database, database:
-                dumped = pickle.dumps(value)
-                database.execute("INSERT OR REPLACE INTO answers VALUES (?, ?)", (key, dumped))
+    class AnswerStore(_File, CacheStore):  # type: ignore[misc,type-arg]
+        """Answers of the model in the file."""
 
     def ask(question: Question) -> str:
-        model = ChatCompletionCache(app.line.model(app).client(), AnswerStore())
+        model = ChatCompletionCache(app.line.model(app).client(), AnswerStore(path))
         return app.line.ask(app.line.agents(app, model), question.text)
 
     return ask
+
+
+def _ag2(app: App, path: Path) -> Any:
+    from ag2 import MemoryStream
+    from ag2.history import MemoryStorage
+
+    class Journal(MemoryStorage):  # type: ignore[misc]
+        """What is said on a stream, in the file too."""
+
+        async def save_event(self, event: Any, context: Any) -> None:
+            _File(path).set(f"{context.stream.id}/{id(event)}", repr(event))
+            await super().save_event(event, context)
+
+    agents = app.line.agents(app, app.line.model(app))
+    return lambda question: app.line.ask(agents, question.text, stream=MemoryStream(Journal()))
