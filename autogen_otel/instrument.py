@@ -17,6 +17,7 @@ from autogen_otel.instrumentation.llm_tracers import traced_elsewhere
 from autogen_otel.operations.listeners import Listener, listeners
 from autogen_otel.patching.patches import Patches
 from autogen_otel.telemetry.http import HttpSpans
+from autogen_otel.telemetry.inherited import InheritedExporters
 from autogen_otel.telemetry.logs import logs_at
 from autogen_otel.telemetry.metrics import Metrics
 from autogen_otel.telemetry.providers import Providers
@@ -53,6 +54,7 @@ class Instrumentation:
             spans,
             Metrics(self.providers.meter, spans.has),
             logs_at(self.settings.log_level)(self.providers.logger, spans),
+            InheritedExporters(),
             detection_for(self.settings.on_shared, spans.keep),
         ]
         for listener in self._listeners:

@@ -7,7 +7,10 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
+from autogen_otel.core.guard import guard
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import MethodType
 
 # Held around calls that take locks of a library which it does not renew in a child (the metrics SDK: each histogram has
@@ -31,15 +34,25 @@ class _Process:
 
 def after_fork_in_child(method: MethodType | Any) -> None:
     """Call a bound method in each child that is forked from now on, for as long as its object lives."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=_while_it_lives(method))
+
+
+def before_fork(method: MethodType | Any) -> None:
+    """Call a bound method in this process before each fork, for as long as its object lives."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_while_it_lives(method))
+
+
+def _while_it_lives(method: MethodType | Any) -> Callable[[], None]:
     reference = weakref.WeakMethod(method)
 
     def call() -> None:
         found = reference()
         if found is not None:
-            found()
+            guard.call(found)
 
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=call)
+    return call
 
 
 class _ThisThread(threading.local):

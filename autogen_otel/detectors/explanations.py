@@ -38,6 +38,8 @@ _DETECTORS: Final[tuple[Detector, ...]] = (
 )
 # Said where nothing else is found.
 _LAST: Final[tuple[Detector, ...]] = (cancelled.find, undetermined.find)
+# Worth knowing, and no reason for which an answer is missing or wrong.
+_BESIDES: Final = frozenset({rate_limit.HIDDEN, stale_client.EXPORTER})
 
 
 def explain(request: RequestFacts, world: World) -> tuple[Finding, ...]:
@@ -47,10 +49,10 @@ def explain(request: RequestFacts, world: World) -> tuple[Finding, ...]:
     explained = Explained()
     findings = [finding for find in _DETECTORS for finding in find(request, world, explained)]
     # An exception of the application's own, after something else went wrong, is what it made of that.
-    if all(one.detail == rate_limit.HIDDEN for one in findings):
+    if all(one.detail in _BESIDES for one in findings):
         findings += [finding for find in _LAST for finding in find(request, world, explained)]
-    # What the request ended with before what it survived, proofs before hints, and what is wrong before what is slow.
-    findings.sort(key=lambda one: (not _ends_it(one, request), not one.certain, one.detail == rate_limit.HIDDEN))
+    # What the request ended with before what it survived, proofs before hints, what is worth knowing in the end.
+    findings.sort(key=lambda one: (not _ends_it(one, request), not one.certain, one.detail in _BESIDES))
     return tuple(findings)
 
 

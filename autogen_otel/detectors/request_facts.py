@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_KEPT: Final = 64
 MAX_OVERLAPS: Final = 8
 TOO_MANY_REQUESTS: Final = 429
+_EXPORTER: Final = names.EXPORTER_FORKED_FROM
 _EVIDENCE: Final = (names.FOREIGN_REQUESTS, names.CLIENT_FORKED_FROM)
 
 
@@ -99,7 +100,8 @@ class RequestFacts:
     def is_well(self) -> bool:
         """Whether it has answered, and nothing was noted that a detector could look at."""
         noted = self.failures or self.calls or self.overlaps or self.crossings or self.lost_updates
-        return not noted and self.end is not None and self.end.outcome is Outcome.OK
+        end = self.end
+        return not noted and end is not None and end.outcome is Outcome.OK and _EXPORTER not in end.attributes
 
     @property
     def fatal(self) -> Fault | None:

@@ -13,7 +13,8 @@ Fix: Make clients and agents after the fork: in the request, or in the hook that
     def post_fork(server, worker):
         app.agents = build_agents()
 
-A client that was only made before the fork, and not used, is harmless: it has no connections yet.
+A client that was only made before the fork, and not used, is harmless: it has no connections yet. An exporter of
+telemetry is such a client: where it has sent anything before the fork, set up its TracerProvider in that hook too.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from autogen_otel.detectors.world import World
 
 _CLOSED: Final = "event loop is closed"
+# Of the telemetry of a process, not of an answer.
+EXPORTER: Final = "exporter"
 
 
 def find(request: RequestFacts, world: World, explained: Explained) -> Iterator[Finding]:  # noqa: ARG001
@@ -57,6 +60,7 @@ def find(request: RequestFacts, world: World, explained: Explained) -> Iterator[
             (seen(fault),),
             blame_for(fault, operation),
         )
+    yield from _exporter(request)
 
 
 def _forked(request: RequestFacts, explained: Explained) -> Iterator[Finding]:
@@ -86,6 +90,28 @@ def _forked(request: RequestFacts, explained: Explained) -> Iterator[Finding]:
             ),
         ),
         blamed,
+    )
+
+
+def _exporter(request: RequestFacts) -> Iterator[Finding]:
+    attributes = request.end.attributes if request.end is not None else {}
+    parent = attributes.get(names.EXPORTER_FORKED_FROM)
+    if parent is None:
+        return
+    root, thread = request.root, attributes.get(names.EXPORTER_THREAD)
+    exporter = str(attributes.get(names.EXPORTER_NAME, "The exporter"))
+    lost = (
+        f"needs the thread '{thread}', which runs in process {parent} only: what it takes here is never sent"
+        if thread
+        else f"sends through a connection that process {parent} has opened before it forked; telemetry gets lost"
+    )
+    yield Finding(
+        Cause.STALE_CLIENT,
+        EXPORTER,
+        f"{exporter} of process {root.pid} {lost}.",
+        True,
+        (Evidence(root.id, f"{exporter} was started in process {parent}"),),
+        {names.PROCESS_PID: root.pid, names.EXPORTER_NAME: exporter},
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autogen_otel.core.guard import MISTAKE, guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from autogen_otel.core.causes import Verdict
     from autogen_otel.core.facts import Fault, Finished, Operation, Settled, Stalled, Used
@@ -42,6 +42,10 @@ class Listener:
 
     def veto(self, operation: Operation) -> Exception | None:
         """Return what to raise in place of the host's call, or a `Warning` to warn of it; None to let it through."""
+
+    def notes(self) -> Mapping[str, Any]:
+        """Return attributes of the end of a request: what is known by then of the process in which it ran."""
+        return {}
 
     def enter(self, operation: Operation) -> Any:
         """Be current while a slice of the host's code runs; the answer is handed to `leave`."""
@@ -90,6 +94,7 @@ class Listeners:
         self.stalled = tuple(one.stalled for one in overriding("stalled"))
         self.concluded = tuple(one.concluded for one in overriding("concluded"))
         self.vetoes = overriding("veto")
+        self.noting = overriding("notes")
         self.ambients = overriding("enter")
 
     def tell(self, hooks: tuple[Callable[..., None], ...], fact: Any, about: Operation | None = None) -> None:

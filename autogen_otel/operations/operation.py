@@ -329,6 +329,8 @@ class OpenOperation:
         self.closed = True
         if self.parent is None:
             _requests.pop(self.fact.id, None)
+            for listener in listeners.noting:
+                self.attributes.update(guard.call(listener.notes) or {})
         end = Finished(self.fact, time.time_ns(), outcome, error_type, message, fault, self.attributes)
         listeners.tell(listeners.finished, end)
 

@@ -99,3 +99,14 @@ def test_a_broken_connection_of_a_client_that_moved_is_a_hint():
     facts.end(root, chat, fault=fault)
 
     assert findings(facts) == {"r-1": ["stale_client/closed_loop?"]}
+
+
+def test_an_exporter_that_was_started_before_the_fork_comes_behind_what_is_wrong():
+    """It loses telemetry; that is not why the tool has raised."""
+    facts = Facts()
+    root, chat = facts.request()
+    facts.failing_tool(chat)
+    facts.close(chat)
+    facts.close(root, EXPORTER_NAME="OTLPSpanExporter", EXPORTER_FORKED_FROM=3)
+
+    assert findings(facts) == {"r-1": ["tool_exception/raised", "stale_client/exporter"]}
