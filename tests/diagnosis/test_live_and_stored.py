@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,37 +15,70 @@ from autogen_otel.diagnosis.load import each
 if TYPE_CHECKING:
     from autogen_otel.diagnosis.seen import Diagnosis
 
-HERE = Path(__file__).parent
+LINES = {"classic": "autogen", "agentchat": "autogen_agentchat", "ag2": "ag2"}
+CAUSES = {
+    ("req-tool", "tool_exception/raised"): 1,
+    ("req-unknown-tool", "tool_exception/unknown_tool"): 1,
+    ("req-status", "provider/server_error"): 2,
+    ("req-status", "configuration/credentials"): 1,
+    ("req-status", "configuration/bad_request"): 1,
+    ("req-429", "rate_limit/refused"): 1,
+    ("req-429", "rate_limit/burst"): 2,
+    ("req-nested", "async_boundary/nested_run"): 1,
+    ("req-victim", "async_boundary/blocked_loop"): 2,
+    ("req-cancelled", "cancelled/cancelled"): 1,
+}
+# An agent of ag2 makes a client for each turn: none is carried over.
+OF_LINE = {
+    "classic": {
+        ("req-shared", "shared_state/overlap"): 4,
+        ("req-lost", "shared_state/lost_update"): 1,
+        ("req-forked", "stale_client/forked"): 1,
+    },
+    "agentchat": {
+        ("req-shared", "shared_state/overlap"): 1,
+        ("req-shared", "shared_state/foreign_message"): 1,
+        ("req-kept", "shared_state/kept_history"): 1,
+        ("req-closed-loop", "stale_client/closed_loop"): 1,
+        ("req-forked", "stale_client/forked"): 1,
+    },
+    "ag2": {
+        ("req-shared", "shared_state/overlap"): 1,
+        ("req-shared", "shared_state/foreign_message"): 1,
+        ("req-kept", "shared_state/kept_history"): 1,
+    },
+}
 
 
 class Ran(NamedTuple):
-    """A run of `mixed_requests.py`: its store, and the verdicts that were reached meanwhile, by request."""
+    """A run of the requests of a line: its store, and the verdicts that were reached meanwhile, by request."""
 
+    line: str
     store: Path
     live: dict[str, Any]
 
 
-def run(store: Path, **environment: str) -> Ran:
-    """Run the requests in a process of their own."""
-    pytest.importorskip("autogen", reason="classic AutoGen is not installed")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "AUTOGEN_OTEL_"))}
-    ran = subprocess.run(
-        [sys.executable, str(HERE / "mixed_requests.py")],
-        env={**kept, "PYTHONPATH": str(HERE.parent), "AUTOGEN_OTEL_STORE": str(store), **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    told = json.loads(ran.stdout.splitlines()[-1])
-    return Ran(store, {one["request"]: one for one in told})
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the programs be imported."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """Run the requests once, with everything stored."""
-    return run(tmp_path_factory.mktemp("mixed"))
+def run(line: str, folder: Path, **environment: str) -> Ran:
+    """Run the requests of a line in a process of their own."""
+    pytest.importorskip(LINES[line], reason=f"the line {line} is not installed")
+    from live import run as running
+
+    store = folder / "store"
+    return Ran(line, store, running(line, folder / "verdicts", AUTOGEN_OTEL_STORE=str(store), **environment))
+
+
+@pytest.fixture(scope="module", params=list(LINES))
+def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """Run the requests of each line once, with everything stored."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parent))
+        return run(request.param, tmp_path_factory.mktemp(request.param))
 
 
 def gathered(store: Path, pattern: str = "*") -> Gathered:
@@ -63,17 +92,11 @@ def gathered(store: Path, pattern: str = "*") -> Gathered:
 
 
 def verdicts(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Return verdicts as the program prints its own."""
-    from mixed_requests import as_data
+    """Return verdicts as the program tells its own."""
+    from live import as_data
 
     told = [as_data(one.verdict, lambda id_: f"{id_:016x}") for one in diagnosis.requests if one.verdict]
     return {one["request"]: one for one in told}
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the program be imported."""
-    monkeypatch.syspath_prepend(str(HERE))
 
 
 def test_stored_spans_and_logs_tell_what_was_found_live(ran):
@@ -89,24 +112,18 @@ def test_spans_alone_tell_what_was_found_live(ran):
 def test_each_kind_of_request_gets_its_cause(ran):
     """Of the requests that were made to fail each has its cause, and of the healthy ones none has any."""
     found = Counter(
-        (one["request"].rpartition("-")[0] or one["request"], one["findings"][0]["cause"]) for one in ran.live.values()
+        (one["request"].rstrip("0123456789").rstrip("-"), f"{first['cause']}/{first['detail']}")
+        for one in ran.live.values()
+        for first in one["findings"][:1]
     )
 
-    assert found == {
-        ("req", "tool_exception"): 1,
-        ("req-unknown", "tool_exception"): 1,
-        ("req-status", "provider"): 2,
-        ("req-status", "configuration"): 2,
-        ("req-429", "rate_limit"): 3,
-        ("req-shared", "shared_state"): 4,
-        ("req-victim", "async_boundary"): 2,
-        ("req", "cancelled"): 1,
-    }
+    assert found == {**CAUSES, **OF_LINE[ran.line]}
 
 
-def test_log_records_alone_tell_the_causes(tmp_path):
+@pytest.mark.parametrize("line", LINES)
+def test_log_records_alone_tell_the_causes(line, tmp_path):
     """Where all spans were sampled away, the log records tell the same causes of the same requests."""
-    sampled_away = run(tmp_path / "store", OTEL_TRACES_SAMPLER="always_off")
+    sampled_away = run(line, tmp_path, OTEL_TRACES_SAMPLER="always_off")
     found = gathered(sampled_away.store)
 
     told = {name: [one["failed"], one["findings"][0]["summary"]] for name, one in verdicts(diagnose(found)).items()}
@@ -118,7 +135,7 @@ def test_log_records_alone_tell_the_causes(tmp_path):
 
 def test_faults_alone_tell_what_they_prove(tmp_path):
     """At log level ERROR, without spans, the exceptions with which requests ended are all there is."""
-    quiet = run(tmp_path / "store", OTEL_TRACES_SAMPLER="always_off", AUTOGEN_OTEL_LOG_LEVEL="ERROR")
+    quiet = run("classic", tmp_path, OTEL_TRACES_SAMPLER="always_off", AUTOGEN_OTEL_LOG_LEVEL="ERROR")
 
     told = verdicts(diagnose(gathered(quiet.store)))
     assert {name: one["findings"][0]["cause"] for name, one in told.items()} == {

@@ -89,11 +89,12 @@ RENEWED = """
     provider.force_flush()
 """
 RECONNECTED = """
-    exporter = OTLPSpanExporter()
-    provider.add_span_processor(BatchSpanProcessor(exporter))
+    import requests
+    session = requests.Session()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(session=session)))
     request("parent")
     provider.force_flush()
-    os.register_at_fork(after_in_child=lambda: exporter._client._transport._session.close())
+    os.register_at_fork(after_in_child=lambda: session.close())
 """
 
 

@@ -1,68 +1,21 @@
-"""Requests of classic AutoGen that fail in different ways, and healthy ones; run as a program.
-
-Its last line of output is JSON: the verdicts that were reached while it ran.
-"""
+"""Requests of classic AutoGen that fail in different ways, and healthy ones; run as a program."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import openai
+from live import in_child, lookup_policy, tell_of
 from support.classic import RETRYING, a_chat, chat, pair
 
 import autogen_otel
 from autogen_otel.demo.provider import Provider, Sequence, Slow, Status, echo_tools, rate_limit_exceeded
-from autogen_otel.operations.listeners import Listener, listeners
-from autogen_otel.telemetry.spans import Spans
 
-POLICIES: dict[str, str] = {"p1": "roof"}
-
-
-class Verdicts(Listener):
-    """Keeps each verdict, with the IDs of spans in place of the numbers of operations."""
-
-    def __init__(self) -> None:
-        (self._spans,) = (one for one in listeners._all if isinstance(one, Spans))
-        self._ids: dict[int, str] = {}
-        self.told: list[dict[str, Any]] = []
-
-    def started(self, operation: Any) -> None:
-        context = self._spans.context_of(operation.id)
-        assert context is not None
-        self._ids[operation.id] = f"{context.span_id:016x}"
-
-    def concluded(self, operation: Any, verdict: Any) -> None:
-        self.told.append(as_data(verdict, self._ids.__getitem__))
-
-
-def as_data(verdict: Any, span_id: Any) -> dict[str, Any]:
-    """Return a verdict as JSON has it."""
-    return {
-        "request": verdict.request_id,
-        "span": span_id(verdict.operation_id),
-        "failed": verdict.failed,
-        "findings": [
-            {
-                "cause": finding.cause.value,
-                "detail": finding.detail,
-                "summary": finding.summary,
-                "certain": finding.certain,
-                "evidence": [[span_id(one.operation_id), one.fault_id, one.says] for one in finding.evidence],
-                "blame": dict(finding.blame),
-            }
-            for finding in verdict.findings
-        ],
-    }
-
-
-def lookup_policy(policy_id: str) -> str:
-    return POLICIES[policy_id]
+STOCK = {"left": 10}
 
 
 async def blocking(seconds: float) -> str:
@@ -83,11 +36,11 @@ async def a_one(request_id: str, provider: Provider, text: str, *tools: Any, **m
         await a_chat(user, assistant, text)
 
 
-def main() -> None:
-    instrumentation = autogen_otel.instrument()
-    verdicts = Verdicts()
-    listeners.add(verdicts)
-    openai._base_client.INITIAL_RETRY_DELAY = 0.0
+def nested() -> str:
+    return asyncio.run(blocking(0))
+
+
+def requests() -> None:
     with Provider(echo_tools) as provider, Provider(lambda chat: Slow(0.2, echo_tools(chat))) as slow:
         one("req-healthy", *reversed(pair(provider)), "hello")
         assistant, user = pair(provider, lookup_policy)
@@ -118,8 +71,26 @@ def main() -> None:
             for number in range(3):
                 pool.submit(locked, lock, f"req-locked-{number}", shared_user, shared_assistant)
         asyncio.run(on_one_loop(provider, slow))
-    instrumentation.flush()
-    print(json.dumps(verdicts.told))
+        lose_an_update(provider)
+        warm_assistant, warm_user = pair(provider)
+        one("req-warm", warm_user, warm_assistant, "hello")
+        in_child(lambda: one("req-forked", warm_user, warm_assistant, "hello"))
+
+
+def lose_an_update(provider: Provider) -> None:
+    """Let two requests read before either writes."""
+    stock, both = autogen_otel.watch(STOCK, "stock"), threading.Barrier(2)
+
+    def sell() -> str:
+        left = stock["left"]
+        both.wait(20)
+        stock["left"] = left - 1
+        return "sold"
+
+    with ThreadPoolExecutor(2) as pool:
+        for number in range(2):
+            assistant, user = pair(provider, sell)
+            pool.submit(one, f"req-lost-{number}", user, assistant, "call sell {}")
 
 
 def locked(lock: threading.Lock, request_id: str, user: Any, assistant: Any) -> None:
@@ -128,7 +99,8 @@ def locked(lock: threading.Lock, request_id: str, user: Any, assistant: Any) -> 
 
 
 async def on_one_loop(provider: Provider, slow: Provider) -> None:
-    """Block an event loop for longer than the others wait, and cancel a request."""
+    """Run a loop in a loop, block one for longer than the others wait, and cancel a request."""
+    await a_one("req-nested", provider, "call nested {}", nested)
     blocker = a_one("req-blocker", provider, 'call blocking {"seconds": 0.8}', blocking)
     with Provider(lambda chat: Slow(1.5, echo_tools(chat))) as slower:
         victims = [asyncio.wait_for(a_one(f"req-victim-{number}", slower, "hello"), 0.4) for number in range(2)]
@@ -138,4 +110,4 @@ async def on_one_loop(provider: Provider, slow: Provider) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    tell_of(requests)
