@@ -36,7 +36,9 @@ def client_of(provider: Provider, **more: Any) -> OpenAIChatCompletionClient:
 def assistant_of(provider: Provider, *tools: Any, name: str = ASSISTANT, **more: Any) -> AssistantAgent:
     """Return an assistant with tools, which says what the model makes of their results."""
     settings = {"model_client": client_of(provider), **more}
-    return AssistantAgent(name, tools=list(tools) or None, **({"reflect_on_tool_use": True} if tools else {}), **settings)
+    return AssistantAgent(
+        name, tools=list(tools) or None, **({"reflect_on_tool_use": True} if tools else {}), **settings
+    )
 
 
 class Saying(BaseChatAgent):
