@@ -74,11 +74,6 @@ def is_connection(fault: Fault) -> bool:
     return not _CONNECTIONS.isdisjoint(types_of(fault))
 
 
-def raised_in(fault: Fault, *endings: str) -> bool:
-    """Tell whether an exception in the chain was raised in one of these files, given by the end of their paths."""
-    return any(data.frames and data.frames[-1].file.replace("\\", "/").endswith(endings) for data in members_of(fault))
-
-
 def raised_in_autogen(fault: Fault) -> bool:
     """Tell whether a line of AutoGen's has raised, with nothing below it that failed first."""
     # That a task was cancelled is no reason: it is how a deadline works.
@@ -124,6 +119,8 @@ def in_words(fault: Fault) -> str:
 
 
 def raised_after_answer(fault: Fault) -> bool:
-    """Tell whether AutoGen's code around a model client has raised, while it took an answer apart."""
-    frames = fault.chain[0].frames
-    return any(_CLIENT_CODE.search(frame.file) or frame.function.endswith(_TAKES_APART) for frame in frames[-2:])
+    """Tell whether AutoGen's code around a model client, or what that calls, has raised on taking an answer apart."""
+    first = fault.chain[0]
+    own = _innermost(first, _is_elsewhere)
+    frames = (*first.frames[-2:], *(() if own is None else (own,)))
+    return any(_CLIENT_CODE.search(frame.file) or frame.function.endswith(_TAKES_APART) for frame in frames)

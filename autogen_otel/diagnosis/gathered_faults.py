@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core import names
@@ -11,6 +12,8 @@ from autogen_otel.diagnosis.chains import chain_from_data, chain_from_text
 from autogen_otel.diagnosis.logged_operations import FIELDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from autogen_otel.diagnosis.gathered import Gathered, Raised, Span
     from autogen_otel.diagnosis.logged import Line
     from autogen_otel.diagnosis.stored_operations import Placed
@@ -62,7 +65,7 @@ def _from_event(fault_id: str, raised: Raised, operation: Operation, line: Line 
         operation_id=operation.id,
         time_ns=raised.time_ns,
         transient=transient if isinstance(transient, bool) else None,
-        fields={name: said[name] for name in _OF_EXCEPTION if name in said},
+        fields=_fields(said),
     )
 
 
@@ -84,6 +87,15 @@ def _from_line(fault_id: str, line: Line, operation: Operation) -> Fault:
         transient=transient if isinstance(transient, bool) else None,
         fields={name: told[short] for short, name in FIELDS.items() if name in _OF_EXCEPTION and short in told},
     )
+
+
+def _fields(said: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {name: said[name] for name in _OF_EXCEPTION if name in said}
+    status = fields.get(names.HTTP_STATUS)
+    # The call was answered, and what has raised is no refusal.
+    if isinstance(status, int) and status < HTTPStatus.BAD_REQUEST:
+        del fields[names.HTTP_STATUS]
+    return fields
 
 
 def _chain_of(event: dict[str, Any]) -> tuple[ExceptionData, ...]:

@@ -60,6 +60,8 @@ def _note(switch: Switch, args: Any, response: Any) -> None:
     if len(statuses) < MAX_STATUSES:
         statuses.append(0 if response is None else response.status_code)
     if response is None:
+        # The status is that of the last attempt.
+        attributes.pop(names.HTTP_STATUS, None)
         return
     attributes[names.HTTP_STATUS] = response.status_code
     for header, name in (("x-request-id", names.PROVIDER_REQUEST_ID), ("retry-after", names.RETRY_AFTER)):

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from live import in_child, lookup_policy
 
 import autogen_otel
-from autogen_otel.demo.provider import Provider, Sequence, Slow, Status, echo_tools, rate_limit_exceeded
+from autogen_otel.demo.provider import (
+    BrokenJson,
+    Drop,
+    Provider,
+    Sequence,
+    Slow,
+    Status,
+    echo_tools,
+    rate_limit_exceeded,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,6 +81,9 @@ async def _on_one_loop(line: Line, provider: Provider) -> None:
     for number, status in enumerate((500, 401, 400, 503)):
         with Provider(lambda _, status=status: Status(status)) as broken:
             await one(f"req-status-{number}", lambda broken=broken: ask(broken, "hello"))
+    with Provider(BrokenJson()) as garbling, Provider(Sequence([Status(500), Drop()])) as dropping:
+        await one("req-garbled", lambda: ask(garbling, "hello"))
+        await one("req-dropped", lambda: ask(dropping, "hello", max_retries=1))
     with Provider(rate_limit_exceeded(0.01)) as refusing:
         for number in range(3):
             await one(f"req-429-{number}", lambda: ask(refusing, "hello", max_retries=2))

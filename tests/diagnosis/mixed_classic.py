@@ -10,10 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from live import in_child, lookup_policy, tell_of
-from support.classic import RETRYING, a_chat, chat, pair
+from support.classic import ONCE_AGAIN, RETRYING, a_chat, chat, pair
 
 import autogen_otel
-from autogen_otel.demo.provider import Provider, Sequence, Slow, Status, echo_tools, rate_limit_exceeded
+from autogen_otel.demo.provider import (
+    BrokenJson,
+    Drop,
+    Provider,
+    Sequence,
+    Slow,
+    Status,
+    echo_tools,
+    rate_limit_exceeded,
+)
 
 STOCK = {"left": 10}
 
@@ -51,6 +60,9 @@ def requests() -> None:
             with Provider(lambda _, status=status: Status(status)) as broken:
                 assistant, user = pair(broken)
                 one(f"req-status-{number}", user, assistant, "hello")
+        with Provider(BrokenJson()) as garbling, Provider(Sequence([Status(500), Drop()])) as dropping:
+            one("req-garbled", *reversed(pair(garbling)), "hello")
+            one("req-dropped", *reversed(pair(dropping, **ONCE_AGAIN)), "hello")
         with Provider(rate_limit_exceeded(0.01)) as refusing:
             for number in range(3):
                 assistant, user = pair(refusing, **RETRYING)

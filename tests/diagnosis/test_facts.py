@@ -155,3 +155,22 @@ def test_nothing_of_a_malformed_document_is_taken():
         gathered.take(document(span(10, 0, "request", 0, 100), broken))
 
     assert gathered.spans == {}
+
+
+def test_an_answer_that_is_broken_is_no_refusal():
+    """The status of the call was 200; what has raised is the exception of a client that a fork has split."""
+    failed = {"trace": 10, "error": "json.decoder.JSONDecodeError", "autogen__fault__id": "f1"}
+    call = span(
+        13,
+        12,
+        "chat m",
+        3,
+        5,
+        events=(raised(4, "json.decoder.JSONDecodeError", "f1", "Expecting value"),),
+        autogen__client__forked_from=3,
+        http__response__status_code=200,
+        **failed,
+    )
+    above = (span(10, 0, "request", 0, 100, **failed), span(12, 10, "invoke_workflow a -> b", 2, 8, **failed))
+
+    assert causes(document(*above, call)) == {"req-1": ("stale_client", "forked")}

@@ -22,6 +22,8 @@ CAUSES = {
     ("req-status", "provider/server_error"): 2,
     ("req-status", "configuration/credentials"): 1,
     ("req-status", "configuration/bad_request"): 1,
+    ("req-garbled", "provider/malformed"): 1,
+    ("req-dropped", "provider/connection"): 1,
     ("req-429", "rate_limit/refused"): 1,
     ("req-429", "rate_limit/burst"): 2,
     ("req-nested", "async_boundary/nested_run"): 1,
@@ -142,5 +144,6 @@ def test_faults_alone_tell_what_they_prove(tmp_path):
         **dict.fromkeys(("req-status-0", "req-status-3"), "provider"),
         **dict.fromkeys(("req-status-1", "req-status-2"), "configuration"),
         **dict.fromkeys(("req-429-0", "req-429-1", "req-429-2"), "rate_limit"),
-        **dict.fromkeys(("req-victim-0", "req-victim-1"), "undetermined"),
+        "req-garbled": "provider",
+        **dict.fromkeys(("req-dropped", "req-victim-0", "req-victim-1"), "undetermined"),
     }

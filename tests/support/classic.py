@@ -25,6 +25,7 @@ ASSISTANT, USER = "assistant", "user"
 # 0.9 knows no key `max_retries`; its client always tries three times.
 ATTEMPTS = 3 if VERSION == (0, 9) else 1
 RETRYING: dict[str, Any] = {} if VERSION == (0, 9) else {"max_retries": 2}
+ONCE_AGAIN: dict[str, Any] = {} if VERSION == (0, 9) else {"max_retries": 1}
 # openai 3 has left httpx for a fork of it.
 HTTPX = "httpx2" if int(version("openai").split(".")[0]) >= 3 else "httpx"
 
