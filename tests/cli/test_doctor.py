@@ -109,7 +109,10 @@ def test_distribution_ag2_is_told_with_the_module_it_brings(tmp_path, version, m
     information = tmp_path / f"ag2-{version}.dist-info"
     information.mkdir()
     (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: ag2\nVersion: {version}\n")
-    (information / "RECORD").write_text(f"{module}/__init__.py,,\nag2-{version}.dist-info/METADATA,,\n")
+    (information / "RECORD").write_text(f"{module}/version.py,,\nag2-{version}.dist-info/METADATA,,\n")
+    # Python 3.12 leaves out files that do not exist. A folder without `__init__.py` does not hide the module itself.
+    (tmp_path / module).mkdir()
+    (tmp_path / module / "version.py").touch()
 
     _, findings = doctor(PYTHONPATH=str(tmp_path), AUTOGEN_OTEL_STORE=str(tmp_path))
 
