@@ -79,3 +79,11 @@ def safe_text(thing: object) -> str:
         return str(thing)
     except MISTAKE as error:
         return f"<unprintable {type(thing).__name__}: {type(error).__name__}>"
+
+
+def safe_attribute(thing: object, name: str) -> Any:
+    """Return an attribute of something of the host's; None where it has none, or raises when it is read."""
+    try:
+        return getattr(thing, name, None)
+    except MISTAKE:
+        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from autogen_otel.core.facts import ExceptionData
-from autogen_otel.core.guard import safe_text
+from autogen_otel.core.guard import safe_attribute, safe_text
 from autogen_otel.faults.frames import frames_of
 from autogen_otel.faults.redact import MAX_STACKTRACE, redact
 
@@ -53,7 +53,7 @@ def chain_of(error: BaseException, depth: int = 0) -> tuple[ExceptionData, ...]:
             type=qualified_type(member),
             message=text_of(member),
             frames=frames_of(member.__traceback__),
-            notes=tuple(redact(safe_text(note), 512) for note in getattr(member, "__notes__", ())[:5]),
+            notes=_notes_of(member),
             link=link,
             members=_members_of(member, depth),
         )
@@ -61,9 +61,14 @@ def chain_of(error: BaseException, depth: int = 0) -> tuple[ExceptionData, ...]:
     )
 
 
+def _notes_of(error: BaseException) -> tuple[str, ...]:
+    notes = safe_attribute(error, "__notes__")
+    return tuple(redact(safe_text(note), 512) for note in notes[:5]) if isinstance(notes, list) else ()
+
+
 def _members_of(error: BaseException, depth: int) -> tuple[ExceptionData, ...]:
     """Return the members of an exception group; `exceptions` tells a group on Python 3.10 with the backport too."""
-    members = getattr(error, "exceptions", None)
+    members = safe_attribute(error, "exceptions")
     if not isinstance(members, tuple) or depth > 2:
         return ()
     return tuple(

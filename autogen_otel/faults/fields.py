@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core import names
+from autogen_otel.core.guard import safe_attribute
 from autogen_otel.faults.redact import redact
 
 if TYPE_CHECKING:
@@ -36,24 +37,25 @@ def fields_of(error: BaseException) -> dict[str, Any]:
     `request_id`, `code`), which anthropic, mistralai, groq, together and httpx's `HTTPStatusError` do too; and for
     google-genai, whose `code` is the status, and botocore, whose response is a dictionary.
     """
-    response = getattr(error, "response", None)
+    response = safe_attribute(error, "response")
     if isinstance(response, dict):
         return _fields_of_aws(response)
     found: dict[str, Any] = {}
-    code = getattr(error, "code", None)
-    status = getattr(error, "status_code", None) or getattr(response, "status_code", None)
+    code = safe_attribute(error, "code")
+    status = safe_attribute(error, "status_code") or safe_attribute(response, "status_code")
     if status is None and response is not None:
         status = code
     if isinstance(status, int):
         found[names.HTTP_STATUS] = status
-    headers = getattr(response, "headers", None)
-    provider_id = getattr(error, "request_id", None) or _header(headers, "x-request-id")
+    headers = safe_attribute(response, "headers")
+    provider_id = safe_attribute(error, "request_id") or _header(headers, "x-request-id")
     if isinstance(provider_id, str):
         found[names.PROVIDER_REQUEST_ID] = redact(provider_id, 128)
     retry_after = _header(headers, "retry-after")
     if retry_after is not None:
         found[names.RETRY_AFTER] = redact(retry_after, 64)
-    retries = _header(getattr(getattr(response, "request", None), "headers", None), "x-stainless-retry-count")
+    # httpx raises where a response was made without its request, as tests do.
+    retries = _header(safe_attribute(safe_attribute(response, "request"), "headers"), "x-stainless-retry-count")
     if retries is not None and retries.isdigit():
         found[names.MODEL_ATTEMPTS] = int(retries) + 1
     if isinstance(code, str):
@@ -101,6 +103,6 @@ def is_transient(error: BaseException, fields: Mapping[str, Any]) -> bool | None
 
 
 def _header(headers: Any, name: str) -> str | None:
-    get = getattr(headers, "get", None)
+    get = safe_attribute(headers, "get")
     value = get(name) if callable(get) else None
     return value if isinstance(value, str) else None

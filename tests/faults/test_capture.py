@@ -64,9 +64,31 @@ def test_builtin_types_are_bare_and_others_qualified():
     ]
 
 
-@pytest.mark.parametrize("error", [Unprintable(), Frozen("x"), KeyError(), ValueError("\ud800")])
+class Guarded(Exception):
+    """An exception whose every further attribute raises, as `request` of httpx's responses does where it is not set."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError(f"{name} is not set")
+
+
+class Noted(Exception):
+    """An exception whose notes are none."""
+
+    __notes__ = 42
+
+
+class Collected(Exception):
+    """An exception that is no group, though it says so."""
+
+    exceptions = (1, "two")
+
+
+ODD = [Unprintable(), Frozen("x"), KeyError(), ValueError("\ud800"), Guarded("x"), Noted("x"), Collected("x")]
+
+
+@pytest.mark.parametrize("error", ODD, ids=lambda error: type(error).__name__)
 def test_odd_exceptions_are_captured(error):
-    """Neither a broken `__str__` nor a refused attribute nor a lone surrogate stops the capture."""
+    """Neither a broken `__str__` nor an attribute that cannot be read nor a lone surrogate stops the capture."""
     fault = fault_of(raised(error))
 
     assert (fault.type, recorded_fault(error, "req-42")) == (qualified_type(error), fault.id)
