@@ -86,12 +86,13 @@ class Choice:
             # A client that is called past its class, such as a mock: it may have been called.
             return
         attributes = {**self.attributes_of(client, {**self._config, **entry}), names.CACHE_HIT: True}
+        answer = response_attributes(response)
+        for used_once in (names.INPUT_TOKENS, names.OUTPUT_TOKENS):
+            answer.pop(used_once, None)
         model = attributes[names.REQUEST_MODEL]
         started_ns = None if self._calls else self._started_ns
         cached = open_operation(Kind.MODEL, model, agent=self.agent, attributes=attributes, started_ns=started_ns)
-        cached.attributes.update(response_attributes(response))
-        for used_once in (names.INPUT_TOKENS, names.OUTPUT_TOKENS):
-            cached.attributes.pop(used_once, None)
+        cached.attributes.update(answer)
         cached.finish()
 
 

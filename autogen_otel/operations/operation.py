@@ -277,6 +277,15 @@ class OpenOperation:
         """End it after the host's call raised. The caller re-raises."""
         if self.closed:
             return
+        try:
+            self._fail(error)
+        except MISTAKE as mistake:
+            # What cannot be told of the exception is lost; the operation has ended all the same.
+            if not self.closed:
+                self._end(Outcome.ERROR, qualified_type(error), None, None)
+            guard.failed(self._fail, mistake)
+
+    def _fail(self, error: BaseException) -> None:
         if self.on_failure is not None:
             guard.call(self.on_failure, self, error)
         if self.signal is not None and self.signal(error):

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import functools
 import inspect
+import traceback
 import warnings
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autogen_otel.core.facts import Kind
-from autogen_otel.core.guard import FAILED, MISTAKE, Failed, guard
+from autogen_otel.core.guard import FAILED, MISTAKE, guard
 from autogen_otel.operations.listeners import listeners
+from autogen_otel.operations.operation import OpenOperation, current_operation
 from autogen_otel.operations.stalls import Steps, tell_stall
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
-
-    from autogen_otel.operations.operation import OpenOperation
 
 
 # Opens an operation from the instance and the arguments of a call; None where the call is none of ours.
@@ -67,16 +67,25 @@ def _driver_for(wrapped: Callable[..., Any]) -> Callable[..., Any]:
     return _call
 
 
-def _start(
-    opening: Opening, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> OpenOperation | Failed | None:
+def _start(opening: Opening, instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> OpenOperation | None:
     try:
         operation = opening(instance, args, kwargs)
-        if operation is not None:
-            operation.enter()
     except MISTAKE as error:
-        return guard.failed(opening, error)
+        operation = _opened_before(error)
+        guard.failed(opening, error)
+    if operation is not None:
+        operation.enter()
     return operation
+
+
+def _opened_before(error: Exception) -> OpenOperation | None:
+    """Return what an opening had opened before it raised: it has started and must end. Its frames still hold it."""
+    current = current_operation()
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        for held in frame.f_locals.values():
+            if isinstance(held, OpenOperation) and held.parent is current and not held.closed:
+                return held
+    return None
 
 
 def _ask(operation: OpenOperation) -> None:
@@ -208,9 +217,11 @@ def _drive(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Generator[Any, Any, Any]:
-    operation = guard.call(opening, instance, args, kwargs)
-    if not operation:
+    operation = _start(opening, instance, args, kwargs)
+    if operation is None:
         return (yield from generator)
+    # Current again for each step.
+    operation.leave()
     step, argument = generator.send, None
     try:
         if listeners.vetoes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import inspect
@@ -339,16 +340,17 @@ def test_bug_in_an_ambient_leaves_nothing_current(shape, hook, module, patches, 
     assert (result, [end.outcome for end in facts.ends], current_operation(), removed) == (1, [Outcome.OK], None, True)
 
 
-@pytest.mark.parametrize("shape", ["function", "generator"])
-def test_bug_in_telling_a_failure_leaves_nothing_current(shape, module, patches, monkeypatch):
-    """The host's exception comes out and no operation stays current, though recording it fails."""
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bug_in_telling_a_failure_leaves_nothing_open(shape, module, patches, facts, monkeypatch):
+    """The host's exception comes out, and its operation has failed and is over, though recording it fails."""
     guard.strict = False
     monkeypatch.setattr("autogen_otel.operations.operation.capture", lambda *_: 1 / 0)
 
     with pytest.raises(Boom):
         use(module.Host(), shape, 1, error=Boom("b"))
 
-    assert current_operation() is None
+    ends = [(end.outcome, end.error_type, end.fault) for end in facts.ends]
+    assert (ends, current_operation()) == ([(Outcome.ERROR, f"{__name__}.Boom", None)], None)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -365,6 +367,32 @@ def test_bug_in_an_adapter_does_not_reach_the_host(shape, module, caplog):
     patches.undo()
 
     assert result == 1
+
+
+@pytest.mark.parametrize("error", [None, Boom("b")], ids=["well", "failing"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_bug_in_an_adapter_leaves_no_operation_open(shape, error, module, facts):
+    """An opening that raises after it has opened the operation: that runs around the host's call all the same."""
+    guard.strict = False
+
+    def half(instance: Any, args: Any, kwargs: Any) -> Any:
+        opened = opening(instance, args, kwargs)
+        opened.attributes["more"] = 1 / 0
+        return opened
+
+    patches = Patches()
+    patches.apply([Patch("a_host", f"Host.{shape}", operation(half), "a test")])
+    host = module.Host()
+    with pytest.raises(Boom) if error else contextlib.nullcontext():
+        use(host, shape, 1, error=error)
+    patches.undo()
+
+    assert (len(host.calls), set(host.inside), [end.outcome for end in facts.ends], current_operation()) == (
+        1,
+        {"observed"},
+        [Outcome.ERROR if error else Outcome.OK],
+        None,
+    )
 
 
 def test_undo_restores_the_very_objects(module):
