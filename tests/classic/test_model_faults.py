@@ -21,6 +21,7 @@ from support.classic import (
     chain,
     chat,
     config,
+    count_without_download,
     llm_config,
     needs,
     pair,
@@ -427,9 +428,8 @@ def test_calls_of_the_application_stay_as_they_are(recorder, provider):
 
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let versions that count the tokens of a stream themselves do so without a download."""
-    if VERSION < (0, 10):
-        monkeypatch.setattr("autogen.oai.client.count_token", lambda *_: 7)
+    """Stream without the network."""
+    count_without_download(monkeypatch)
 
 
 @pytest.mark.usefixtures("counting")

@@ -30,18 +30,20 @@ def connect():
 
 
 @pytest.fixture
-def pair():
+def pair(monkeypatch):
     """Make a user proxy and an assistant: `pair(provider, tools={...})`, ready to chat.
 
     Settings are those of the model (`stream=True`); `functions` selects the older API.
     """
     autogen = pytest.importorskip("autogen")
+    from support.classic import config, count_without_download, llm_config, tune
+
+    count_without_download(monkeypatch)
 
     def make(provider, tools=None, *, name="assistant", functions=None, **settings):
         tools = tools or {}
-        model = {"model": "gpt-4o-mini", "api_key": "k", "base_url": provider.base_url, "max_retries": 0, **settings}
-        llm_config = {"config_list": [model], "cache_seed": None, **({"functions": functions} if functions else {})}
-        assistant = autogen.AssistantAgent(name, system_message="You look things up.", llm_config=llm_config)
+        model = llm_config(config(provider), **({"functions": functions} if functions else {}))
+        assistant = autogen.AssistantAgent(name, system_message="You look things up.", llm_config=model)
         user = autogen.UserProxyAgent(
             "user",
             human_input_mode="NEVER",
@@ -52,6 +54,6 @@ def pair():
         )
         for tool_name, tool in () if functions else tools.items():
             autogen.register_function(tool, caller=assistant, executor=user, name=tool_name, description=tool_name)
-        return user, assistant
+        return user, tune(assistant, **settings)
 
     return make

@@ -742,12 +742,14 @@ class TestAutogen:
         assert type(failure(user.initiate_chat, assistant, message="hello")) is error_type
 
     def test_agent_name(self, serve, pair):
-        """AutoGen recognises the refusal of an agent's name by its wording."""
+        """AutoGen recognises the refusal of an agent's name by its wording, which 0.2 does not know."""
+        from support.classic import VERSION
+
         user, assistant = pair(serve(), name="a<b")
         user.initiate_chat(assistant, message="hello")
         error = failure(user.initiate_chat, assistant, message="hello", clear_history=False)
 
-        assert type(error) is ValueError
+        assert type(error) is (ValueError if VERSION >= (0, 9) else openai.BadRequestError)
 
     def test_foreign_history(self, serve, pair):
         """A call without its result, left behind in a history, is refused as OpenAI does."""
