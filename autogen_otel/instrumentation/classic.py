@@ -15,7 +15,7 @@ from autogen_otel.core.ids import agent_serials
 from autogen_otel.instrumentation.adapter import Adapter
 from autogen_otel.instrumentation.classic_background import BACKGROUND
 from autogen_otel.instrumentation.classic_code import close_legacy_code
-from autogen_otel.instrumentation.classic_conversations import CONVERSATIONS
+from autogen_otel.instrumentation.classic_conversations import CONVERSATIONS, owner_of_tool
 from autogen_otel.instrumentation.classic_models import ModelCalls, keep_bad_request
 from autogen_otel.instrumentation.classic_services import services
 from autogen_otel.instrumentation.code_runs import CodeExecutors, open_code
@@ -89,7 +89,7 @@ def _open_tool(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
         attributes[names.TOOL_CALL_ID] = call_id
     if name not in agent._function_map:
         attributes[names.TOOL_KNOWN] = False
-    operation = open_operation(Kind.TOOL, name, agent=agent.name, tool=name, attributes=attributes)
+    operation = open_operation(Kind.TOOL, name, agent=owner_of_tool(agent), tool=name, attributes=attributes)
     arguments = call.get("arguments", "{}")
     if isinstance(arguments, str) and not arguments.lstrip().startswith("{"):
         # Valid JSON that is no object (null, a list) makes AutoGen itself raise.

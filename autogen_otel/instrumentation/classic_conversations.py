@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _AGENT: Final = "autogen.agentchat.conversable_agent"
+# Agents by which AutoGen runs the tools of all the others in a pattern, a service or a swarm.
+_EXECUTORS: Final = frozenset({"_Group_Tool_Executor", "_Swarm_Tool_Executor"})
+
+
+def owner_of_tool(agent: Any) -> str | None:
+    """Return the agent whose tool an agent runs: itself, or, where it is AutoGen's own, the one that has asked for it.
+
+    None where nobody has said so: it is then the agent that is at work.
+    """
+    if agent.name not in _EXECUTORS:
+        return str(agent.name)
+    asked: list[Any] = next(iter(agent._oai_messages.values()), [])
+    return asked[-1].get("name") if asked else None
 
 
 def _prepare(_: Any, switch: Switch) -> Callable[..., Any]:

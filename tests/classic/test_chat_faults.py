@@ -337,7 +337,7 @@ def test_pattern_in_the_background_that_cannot_be_set_up(recorder, provider):
 @needs(0, 9)
 @pytest.mark.parametrize("begin", ["start", "start_in_background"])
 def test_tool_of_a_pattern(recorder, provider, begin):
-    """A tool that a pattern's executor calls is observed; the fault is masked."""
+    """A tool that a pattern's executor calls is told with the agent that asked for it; the fault is masked."""
     if begin == "start_in_background" and VERSION < (0, 10):
         pytest.skip("0.9 has no run_group_chat")
 
@@ -345,7 +345,7 @@ def test_tool_of_a_pattern(recorder, provider, begin):
         globals()[begin](pattern_of(provider, lookup_policy), ASK)
 
     assert (brief(recorder), recorder.masked, status(recorder)) == (
-        [("KeyError", recorder.fault.agent_name, "lookup_policy", "req-42")],
+        [("KeyError", ASSISTANT, "lookup_policy", "req-42")],
         [True],
         "UNSET",
     )

@@ -40,7 +40,7 @@ async def test_agent_of_a_service_is_one_tree(recorder, provider):
     with autogen_otel.request("req-42"):
         await serve(agent_of(provider, ASSISTANT, functions=[lookup_policy]), ASK)
 
-    assert (recorder.tree(), set(recorder.request_ids())) == (
+    assert (recorder.tree(), set(recorder.request_ids()), recorder.fault.agent_name) == (
         [
             "request",
             "  invoke_agent assistant",
@@ -51,6 +51,7 @@ async def test_agent_of_a_service_is_one_tree(recorder, provider):
             "      POST",
         ],
         {"req-42"},
+        ASSISTANT,
     )
 
 
