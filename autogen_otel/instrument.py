@@ -14,6 +14,7 @@ from autogen_otel.detection import detection_for
 from autogen_otel.instrumentation import ADAPTERS
 from autogen_otel.instrumentation import httpx as httpx_attempts
 from autogen_otel.instrumentation.llm_tracers import traced_elsewhere
+from autogen_otel.operations.background import end_left_requests
 from autogen_otel.operations.listeners import Listener, listeners
 from autogen_otel.patching.patches import Patches
 from autogen_otel.telemetry.http import HttpSpans
@@ -70,6 +71,7 @@ class Instrumentation:
         atexit.unregister(self.stop)
         self._patches.undo()
         guard.call(self._http.uninstrument)
+        end_left_requests()
         for listener in self._listeners:
             listeners.remove(listener)
         guard.call(self.providers.shutdown)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core.guard import guard
 from autogen_otel.instrumentation.threads import carrying, record_escaped
+from autogen_otel.operations.background import in_background
 from autogen_otel.operations.carry import carry
 from autogen_otel.operations.operation import uncancellable
 from autogen_otel.patching.patch import Patch, Switch, wrap
@@ -81,7 +83,16 @@ def _carry_iterator(_: Any, switch: Switch) -> Callable[..., Any]:
 
 
 def _carry_start(response: Any) -> None:
-    response._start_thread_func = carry(response._start_thread_func)
+    start, end_work = carry(response._start_thread_func), in_background()
+    # Until then the request waits for whoever reads the response, or throws it away.
+    weakref.finalize(response, end_work)
+
+    def start_at_work(*args: Any) -> Any:
+        thread = start(*args)
+        end_work()
+        return thread
+
+    response._start_thread_func = start_at_work
 
 
 BACKGROUND: Final = (
@@ -95,10 +106,12 @@ BACKGROUND: Final = (
     carrying(_CONVERSABLE, "asyncio", "an async reply calls the model in an executor, with an empty context"),
     carrying(_CONVERSABLE, "threading", "run() and async tools of sync chats have a thread", optional=True),
     *(
-        carrying(module, name, "work in a thread of its own", optional=True)
+        carrying(module, name, "work in a thread or task of its own", optional=True)
         for module, name in (
             ("autogen.agentchat.group.multi_agent_chat", "threading"),
+            ("autogen.agentchat.group.multi_agent_chat", "asyncio"),
             ("autogen.agentchat.contrib.swarm_agent", "threading"),
+            ("autogen.agentchat.contrib.swarm_agent", "asyncio"),
             ("autogen.oai.openai_responses", "threading"),
             ("autogen.llm_clients.openai_responses_v2", "threading"),
             ("autogen.tools.experimental.reliable.reliable", "asyncio"),

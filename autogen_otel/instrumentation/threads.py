@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.faults.marks import recorded_fault
+from autogen_otel.operations.background import in_background
 from autogen_otel.operations.carry import carry
 from autogen_otel.operations.operation import current_operation, open_operation
 from autogen_otel.patching.patch import Patch, Switch
@@ -30,6 +31,7 @@ class CarryingThread(threading.Thread):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._run_carried = guard.call(carry, self._run) or self._run
+        self._end_work = guard.call(in_background)
 
     def run(self) -> None:
         """Run the target in that context."""
@@ -43,6 +45,9 @@ class CarryingThread(threading.Thread):
             # It ends in threading.excepthook, and whoever waits for this thread is told nothing.
             guard.call(record_escaped, error, started_ns)
             raise
+        finally:
+            if self._end_work:
+                self._end_work()
 
 
 def record_escaped(error: BaseException, started_ns: int | None = None) -> None:
@@ -91,7 +96,7 @@ def _watched(watch: Callable[[BaseException], None], function: Callable[..., Any
 
 
 class _Asyncio(Proxy):
-    """The module `asyncio` whose loops are such loops."""
+    """The module `asyncio` whose loops are such loops, and whose tasks the request waits for."""
 
     def __init__(self, module: Any, switch: Switch, watch: Callable[[BaseException], None] | None = None) -> None:
         super().__init__(module)
@@ -103,6 +108,12 @@ class _Asyncio(Proxy):
 
     def get_running_loop(self) -> Any:
         return self._loop(self.__wrapped__.get_running_loop())
+
+    def create_task(self, coroutine: Any, **more: Any) -> Any:
+        task = self.__wrapped__.create_task(coroutine, **more)
+        if self._self_switch.on and (end_work := guard.call(in_background)):
+            task.add_done_callback(lambda _: end_work())
+        return task
 
     def _loop(self, loop: Any) -> Any:
         return _Loop(loop, self._self_watch) if self._self_switch.on else loop

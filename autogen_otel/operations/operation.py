@@ -81,6 +81,7 @@ def open_operation(
     request_id: str | None = None,
     attributes: Mapping[str, Any] | None = None,
     started_ns: int | None = None,
+    cls: type[OpenOperation] | None = None,
 ) -> OpenOperation:
     """Open an operation inside the current one and tell the listeners. It is not current until `enter()`.
 
@@ -92,6 +93,7 @@ def open_operation(
         request_id: Starts a request of that ID. An operation outside any request starts one with an ID of its own.
         attributes: What is known now; a sampler sees these.
         started_ns: When it started, in nanoseconds since the epoch, if that is not now.
+        cls: What to return, if it ends otherwise than others.
     """
     parent = _current.get()
     if parent is None:
@@ -120,7 +122,7 @@ def open_operation(
         len(_requests) + (parent is None),
         attributes or {},
     )
-    opened = OpenOperation(fact, parent)
+    opened = (cls or OpenOperation)(fact, parent)
     if parent is None:
         # What a reference calls in the end gets the reference, which is here the default of `pop`.
         _requests[fact.id] = ref(opened, partial(_requests.pop, fact.id))
@@ -307,7 +309,10 @@ class OpenOperation:
     def _pass_up(self, fault: Fault) -> None:
         """Leave a fault to the operation above; above the outermost of AutoGen's stands the application."""
         parent = None if self.unheard else self.parent
-        if parent is not None and not parent.closed and parent.fact.kind is not Kind.REQUEST:
+        while parent is not None and parent.closed:
+            # What it was begun in is over: it ran in the background.
+            parent = parent.parent
+        if parent is not None and parent.fact.kind is not Kind.REQUEST:
             parent.escaped += (fault,)
             return
         if parent is not None:

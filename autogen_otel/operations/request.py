@@ -10,6 +10,7 @@ from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import clean_request_id
+from autogen_otel.operations.background import OpenRequest
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
 from autogen_otel.operations.shapes import around
 
@@ -74,4 +75,4 @@ class request:  # noqa: N801 - used like a function: `with request("req-42"):`
 
     def _open(self, request_id: str) -> OpenOperation:
         attributes = None if self._session is None else {names.SESSION_ID: self._session}
-        return open_operation(Kind.REQUEST, "request", request_id=request_id, attributes=attributes)
+        return open_operation(Kind.REQUEST, "request", request_id=request_id, attributes=attributes, cls=OpenRequest)

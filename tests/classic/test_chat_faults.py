@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ from support.classic import (
 )
 
 import autogen_otel
+from autogen_otel.core import names
+from autogen_otel.core.facts import Kind
 from autogen_otel.demo.provider import ChatRequest, Provider, Reply, Sequence, Status, Text, echo_tools
 
 if TYPE_CHECKING:
@@ -175,6 +178,12 @@ def test_run_that_is_read_late(recorder):
     ]
 
 
+async def finish_tasks() -> None:
+    """Wait for all other tasks, and for those who wait for them."""
+    await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+    await asyncio.sleep(0)
+
+
 @needs(0, 9)
 @pytest.mark.parametrize("reads", [True, False])
 async def test_async_run(recorder, reads):
@@ -185,13 +194,131 @@ async def test_async_run(recorder, reads):
         if reads:
             with pytest.raises(Exception, match="boom"):
                 _ = [event async for event in response.events]
-        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+        await finish_tasks()
 
     assert (brief(recorder), recorder.masked, status(recorder)) == (
         [("openai.InternalServerError", ASSISTANT, None, "req-42")],
         [False],
         "ERROR",
     )
+
+
+class Gate:
+    """A model that answers when the request has long been left."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+
+    def __call__(self, asked: ChatRequest) -> Reply:
+        assert self.open.wait(20)
+        return BOOM
+
+
+@needs(0, 9)
+@pytest.mark.parametrize("decorated", [True, False], ids=["decorator", "with"])
+@pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
+def test_run_that_outlives_its_request(recorder, run, decorated):
+    """A request that is left while a run goes on ends with the run, and has failed if that has: in one span."""
+    gate = Gate()
+    with Provider(gate) as provider:
+        if decorated:
+            autogen_otel.request("req-42")(run)(*pair(provider))
+        else:
+            with autogen_otel.request("req-42"):
+                run(*pair(provider))
+        before = recorder.named("request"), autogen_otel.current_request_id()
+        gate.open.set()
+        wait_for_background()
+
+    (line,) = recorder.events("request finished")
+    assert (before, brief(recorder), status(recorder), line["outcome"], recorder.facts.verdicts[0].failed) == (
+        ([], None),
+        [("openai.InternalServerError", ASSISTANT, None, "req-42")],
+        "ERROR",
+        "error",
+        True,
+    )
+
+
+@needs(0, 9)
+def test_run_that_outlives_its_request_and_goes_well(recorder, provider):
+    """A request that is left while a run goes on is well if the run is."""
+    assistant, user = pair(provider)
+    gate = threading.Event()
+    assistant.register_hook("process_last_received_message", lambda message: message if gate.wait(20) else "")
+
+    with autogen_otel.request("req-42"):
+        user.run(assistant, message="hello", silent=True)
+    gate.set()
+    wait_for_background()
+
+    assert (status(recorder), [end.operation.kind for end in recorder.facts.ends][-1]) == ("UNSET", Kind.REQUEST)
+
+
+@needs(0, 9)
+def test_run_that_outlives_the_tool_that_began_it(recorder):
+    """A run that a tool starts and nobody reads fails the request, though tool and chat are over."""
+    gate = Gate()
+
+    def ask_expert() -> str:
+        expert = agent_of(later, "expert")
+        mute("asker").run(expert, message="hello", silent=True)
+        return "asked"
+
+    with Provider(gate) as later, Provider() as provider:
+        assistant, user = pair(provider, ask_expert)
+        with autogen_otel.request("req-42"):
+            chat(user, assistant, "call ask_expert {}")
+        gate.open.set()
+        wait_for_background()
+
+    assert (brief(recorder), status(recorder)) == ([("openai.InternalServerError", "expert", None, "req-42")], "ERROR")
+
+
+@needs(0, 9)
+async def test_async_run_that_outlives_its_request(recorder):
+    """The same for a run in a task."""
+    with Provider(BOOM) as provider:
+        assistant, user = pair(provider)
+        with autogen_otel.request("req-42"):
+            await user.a_run(assistant, message="hello", silent=True)
+        before = recorder.named("request")
+        await finish_tasks()
+
+    assert (before, status(recorder)) == ([], "ERROR")
+
+
+@needs(0, 10)
+def test_run_iter_that_is_read_after_its_request(recorder):
+    """A run that is stepped through after its request was left belongs to it; one that is thrown away ends it too."""
+    with Provider(BOOM) as provider:
+        assistant, user = pair(provider)
+        with autogen_otel.request("req-42"):
+            steps = user.run_iter(assistant, message="hello", silent=True)
+        with autogen_otel.request("other"):
+            user.run_iter(assistant, message="hello", silent=True)
+        with pytest.raises(Exception, match="boom"):
+            list(steps)
+        wait_for_background()
+
+    found = {span.attributes[names.REQUEST_ID]: span.status.status_code.name for span in recorder.named("request")}
+    assert found == {"other": "UNSET", "req-42": "ERROR"}
+
+
+@needs(0, 9)
+def test_request_of_a_run_that_still_goes_on_is_told_at_the_end_of_the_program(recorder, provider):
+    """A program that ends, or `uninstrument()`, in the middle of a run tells the requests that were left."""
+    assistant, user = pair(provider)
+    gate = threading.Event()
+    assistant.register_hook("process_last_received_message", lambda message: message if gate.wait(20) else "")
+
+    with autogen_otel.request("req-42"):
+        user.run(assistant, message="hello", silent=True)
+    autogen_otel.uninstrument()
+    gate.set()
+    wait_for_background()
+
+    assert status(recorder) == "UNSET"
 
 
 @needs(0, 10)
