@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from autogen_otel.core import names
 from autogen_otel.demo.places import places_of
-from autogen_otel.demo.texts import enumerated, shortened
+from autogen_otel.demo.texts import counted, enumerated, shortened
 from autogen_otel.demo.verdict import Verdict, judge, owners_of
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ class Exhibit(NamedTuple):
 
 def exhibits_of(trial: Trial) -> list[Exhibit]:
     """Return one wrong answer for each verdict and each kind of fault behind it, in the order of the verdicts."""
-    kinds: dict[tuple[Verdict, str | None], list[Answer]] = {}
+    kinds: dict[tuple[Verdict, tuple[str, ...]], list[Answer]] = {}
     for answer in trial.wrong:
         faults = trial.recorded.faults_of(answer.question.request_id)
-        kinds.setdefault((judge(answer), faults[-1].fingerprint if faults else None), []).append(answer)
+        # As far as it is shown: what the client's library had raised before may differ.
+        kind = (faults[-1].type, *places_of(faults[-1].frames)) if faults else ()
+        kinds.setdefault((judge(answer), kind), []).append(answer)
     found = [_exhibit(trial, verdict, answers) for (verdict, _), answers in kinds.items()]
     order = list(Verdict)
     return sorted(found, key=lambda exhibit: (order.index(exhibit.verdict), -exhibit.alike))
@@ -102,7 +104,8 @@ def _shared_lines(trial: Trial, answer: Answer) -> list[str]:
     others = len({pair[1].request_id for pair in sharing})
     overlap = (min(mine.ended_ns, other.ended_ns) - max(mine.started_ns, other.started_ns)) / 1e6
     what = f"its conversation ({names.CONVERSATIONS} = {mine.conversation})"
-    return [f"{what} was used by {others} more requests at the same time, for {overlap:.0f} ms by {other.request_id}"]
+    also = counted(others, "more request").strip()
+    return [f"{what} was used by {also} at the same time, for {overlap:.0f} ms by {other.request_id}"]
 
 
 def mistaken(trial: Trial, answer: Answer) -> Received | None:

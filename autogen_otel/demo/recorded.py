@@ -36,7 +36,6 @@ class RecordedFault(NamedTuple):
     masked: bool
     attempts: int | None
     retry_after: str | None
-    fingerprint: str
 
 
 class Use(NamedTuple):
@@ -144,5 +143,4 @@ def _fault(event: dict[str, Any]) -> RecordedFault:
         masked=event[names.LOG_MASKED],
         attempts=event.get("attempts"),
         retry_after=event.get("retry_after"),
-        fingerprint=event[names.LOG_FINGERPRINT],
     )

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from autogen_otel.demo.exhibits import effect_of, exhibits_of, explain, mistaken
-from autogen_otel.demo.texts import enumerated, shortened
+from autogen_otel.demo.texts import counted, enumerated, shortened
 from autogen_otel.demo.verdict import Verdict, owners_of
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def _summary(trial: Trial) -> tuple[str, str, str, str]:
 
 def _provider(trial: Trial) -> str:
     statuses = Counter(received.status for received in trial.received)
-    lines = [f"{count:>2} calls, {_sent(status)}" for status, count in sorted(statuses.items())]
+    lines = [f"{counted(count, 'call')}, {_sent(status)}" for status, count in sorted(statuses.items())]
     mixed = sum(len(received.tokens) > 1 for received in trial.received)
-    return "\n".join([*lines, *_counted(mixed, "prompts with text of several users")])
+    return "\n".join([*lines, *_counted(mixed, "prompt with text of several users")])
 
 
 def _sent(status: int) -> str:
@@ -92,16 +92,16 @@ def _recorded(trial: Trial) -> str:
     unexplained = sum(not explain(trial, answer) for answer in trial.wrong)
     lines = [
         *(faults or ["no fault"]),
-        *_counted(sharing, "requests shared a conversation"),
-        *_counted(foreign, "requests read another's messages"),
-        *_counted(strayed, "requests took another's response"),
-        *_counted(unexplained, "wrong answers not explained by this"),
+        *_counted(sharing, "request shared a conversation"),
+        *_counted(foreign, "request read another's messages"),
+        *_counted(strayed, "request took another's response"),
+        *_counted(unexplained, "answer not explained by this"),
     ]
     return "\n".join(lines)
 
 
 def _counted(number: int, what: str) -> list[str]:
-    return [f"{number:>2} {what}"] if number else []
+    return [counted(number, what)] if number else []
 
 
 def _seen(exhibit: Exhibit) -> str:

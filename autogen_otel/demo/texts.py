@@ -19,3 +19,9 @@ def enumerated(items: Sequence[str], limit: int = 2) -> str:
     if len(items) <= limit:
         return " and ".join(items)
     return f"{', '.join(items[:limit])} and {len(items) - limit} more"
+
+
+def counted(number: int, what: str) -> str:
+    """Return `1 call` or `3 calls`; what follows the counted word stays as it is: `3 requests shared it`."""
+    word, _, rest = what.partition(" ")
+    return f"{number:>2} {word if number == 1 else f'{word}s'} {rest}".rstrip()
