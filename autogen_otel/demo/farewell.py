@@ -30,6 +30,7 @@ def show_places(screen: Screen, store: Path, log: Path, request_ids: Sequence[st
     screen.field("logs", str(log))
     if stored:
         trees = [f"{_program()} show {one} {short(store)}" for one in request_ids[:_SHOWN]]
+        _commands(screen, "Why all of them failed", [f"{_program()} diagnose {short(store)}"])
         _commands(screen, "A request as a tree", [*trees, f"{_program()} requests --failed {short(store)}    # others"])
     _commands(screen, "Its log lines", [f'grep \'"request_id": "{request_ids[0]}"\' {short(log)}'])
     if stored:
@@ -39,7 +40,10 @@ def show_places(screen: Screen, store: Path, log: Path, request_ids: Sequence[st
             f"# or without running the demo again: tab Upload, file {short(stored[0])}",
         ]
     else:
-        jaeger = [f"# service autogen-otel-demo, tags autogen.request.id={request_ids[0]}"]
+        jaeger = [
+            f"# on its page, port 16686 as a rule: service autogen-otel-demo, tags autogen.request.id={request_ids[0]}",
+            f"{_program()} diagnose --jaeger http://localhost:16686 --service autogen-otel-demo",
+        ]
     _commands(screen, "In Jaeger", jaeger)
     return bool(stored or endpoint)
 

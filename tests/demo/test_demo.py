@@ -260,6 +260,7 @@ def test_commands_name_what_is_there(done, out):
         rf"autogen-otel show {LINES[0]}-tool-exception-broken-02 {re.escape(short(out / 'store'))}$", end, re.MULTILINE
     )
     assert f'grep \'"request_id": "{LINES[0]}-shared-state-broken-' in end
+    assert re.search(rf"autogen-otel diagnose {re.escape(short(out / 'store'))}$", end, re.MULTILINE)
     assert str(out / "demo.log.jsonl") in end
 
 
