@@ -104,8 +104,8 @@ def _shared_lines(trial: Trial, answer: Answer) -> list[str]:
     others = len({pair[1].request_id for pair in sharing})
     overlap = (min(mine.ended_ns, other.ended_ns) - max(mine.started_ns, other.started_ns)) / 1e6
     what = f"its conversation ({names.CONVERSATIONS} = {mine.conversation})"
-    also = counted(others, "more request").strip()
-    return [f"{what} was used by {also} at the same time, for {overlap:.0f} ms by {other.request_id}"]
+    requests = counted(others, "request").strip()
+    return [f"{what} was also used by {requests} at the same time, for {overlap:.0f} ms by {other.request_id}"]
 
 
 def mistaken(trial: Trial, answer: Answer) -> Received | None:
