@@ -11,7 +11,7 @@ from autogen_otel.patching.patch import Switch, wrap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autogen_otel.operations.shapes import Closing, Opening
+    from autogen_otel.operations.edges import Closing, Opening
 
 
 def operation(

@@ -18,7 +18,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from autogen_otel.core.forks import after_fork_in_child
 from autogen_otel.core.guard import guard
 from autogen_otel.telemetry import exporters
-from autogen_otel.telemetry.spans import SCOPE, Enricher
+from autogen_otel.telemetry.enricher import Enricher
+from autogen_otel.telemetry.spans import SCOPE
 from autogen_otel.telemetry.store import Store, StoreLogExporter, StoreMetricExporter, StoreSpanExporter
 from autogen_otel.telemetry.undelivered import KeepingUndelivered
 

@@ -7,7 +7,6 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
-from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.trace import (
     NonRecordingSpan,
     SpanKind,
@@ -20,9 +19,9 @@ from opentelemetry.trace import (
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import VALUES, Kind, Outcome
-from autogen_otel.core.guard import guard
 from autogen_otel.operations.listeners import Listener
-from autogen_otel.operations.operation import current_operation, spanless
+from autogen_otel.operations.operation import spanless
+from autogen_otel.telemetry.span_attributes import attributes_of, cause_attributes, fault_attributes, origin_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanContext, Tracer
 
-    from autogen_otel.core.causes import Evidence, Finding, Verdict
+    from autogen_otel.core.causes import Evidence, Verdict
     from autogen_otel.core.facts import Fault, Finished, Operation, Settled
 
 SCOPE: Final = "autogen_otel"
@@ -45,8 +44,6 @@ _OK: Final = Outcome.OK
 _FAITHFUL: Final = re.compile(
     r"AlwaysOffSampler|TraceIdRatioBased\{.*\}|ParentBased\{.*,localParentNotSampled:AlwaysOffSampler\}"
 )
-# The operations that the GenAI conventions name; Jaeger draws an icon for them.
-_GEN_AI: Final = frozenset({Kind.WORKFLOW, Kind.AGENT, Kind.MODEL, Kind.TOOL})
 
 
 class Spans(Listener):
@@ -217,88 +214,7 @@ class Spans(Listener):
             span.set_status(Status(StatusCode.ERROR, end.error_message or None))
 
 
-class Enricher(SpanProcessor):
-    """Gives the spans of others (HTTP, databases, the application's own) the request, agent and tool they belong to."""
-
-    def __init__(self) -> None:
-        self._on = True
-
-    def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ARG002
-        """Add the attributes, unless the span is ours and has them."""
-        # Most spans here are ours and have them.
-        if span.instrumentation_scope.name == SCOPE or not self._on:
-            return
-        operation = current_operation()
-        if operation is None:
-            return
-        guard.call(span.set_attributes, _belonging(operation.fact))
-
-    def shutdown(self) -> None:
-        """Be silent from now on: a provider has no way to remove a processor."""
-        self._on = False
-
-
 def _is_faithful(tracer: Tracer) -> bool:
     """Tell whether nothing is sampled below a span of this tracer that is not."""
     sampler = getattr(tracer, "sampler", None)
     return sampler is not None and _FAITHFUL.fullmatch(sampler.get_description()) is not None
-
-
-def _belonging(operation: Operation) -> dict[str, Any]:
-    attributes: dict[str, Any] = {names.REQUEST_ID: operation.request_id}
-    agent, tool = operation.agent_name, operation.tool_name
-    if agent is not None:
-        attributes[names.AGENT_NAME] = agent
-    if tool is not None:
-        attributes[names.TOOL_NAME] = tool
-    return attributes
-
-
-def attributes_of(operation: Operation) -> dict[str, Any]:
-    """Return the attributes that each span of ours has from its start."""
-    attributes = _belonging(operation)
-    attributes[names.PROCESS_PID] = operation.pid
-    attributes[names.THREAD_NAME] = operation.thread
-    attributes[names.REQUESTS_IN_FLIGHT] = operation.in_flight
-    attributes.update(operation.attributes)
-    kind, loop = operation.kind, operation.loop
-    if kind in _GEN_AI:
-        attributes[names.OPERATION_NAME] = VALUES[kind]
-    if loop is not None:
-        attributes[names.EVENT_LOOP_ID] = loop
-    return attributes
-
-
-def fault_attributes(fault: Fault) -> dict[str, Any]:
-    """Return what each span that a fault passed through carries of it."""
-    attributes: dict[str, Any] = {
-        names.FAULT_ID: fault.id,
-        names.FAULT_TYPE: fault.type,
-        names.FAULT_KIND: fault.kind.value,
-        names.FAULT_FINGERPRINT: fault.fingerprint,
-    }
-    if fault.transient is not None:
-        attributes[names.FAULT_TRANSIENT] = fault.transient
-    return attributes
-
-
-def cause_attributes(finding: Finding, cited: Callable[[Iterable[Evidence]], list[str]]) -> dict[str, Any]:
-    """Return what the span of a request tells of its cause."""
-    return {
-        names.CAUSE: finding.cause.value,
-        names.CAUSE_DETAIL: finding.detail,
-        names.CAUSE_SUMMARY: finding.summary,
-        names.CAUSE_CERTAIN: finding.certain,
-        names.CAUSE_EVIDENCE: cited(finding.evidence),
-    }
-
-
-def origin_attributes(fault: Fault) -> dict[str, Any]:
-    """Return where a fault came from, for the span at the top, so that one span tells the whole story."""
-    frame = fault.raised_at
-    found = {
-        names.FAULT_AGENT: fault.agent_name,
-        names.FAULT_TOOL: fault.tool_name,
-        names.FAULT_RAISED_AT: f"{frame.file}:{frame.line} in {frame.function}" if frame else None,
-    }
-    return {key: value for key, value in found.items() if value is not None}
