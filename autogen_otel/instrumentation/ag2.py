@@ -1,4 +1,4 @@
-"""ag2 1.x (`import ag2`).
+"""ag2 1.x (`import ag2`), and `autogen.beta`: the same before it was a package of its own, inside classic AutoGen.
 
 Each part of a turn is seen through ag2's own middleware, put into each turn at the one place through which all of them
 go; what no middleware sees (setting up, tools that do not exist, failures that are only logged) is patched where it is.
@@ -6,6 +6,7 @@ go; what no middleware sees (setting up, tools that do not exist, failures that 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from autogen_otel.instrumentation.adapter import Adapter
@@ -37,6 +38,15 @@ _CLIENTS: Final = (
 
 def _patches(patches: Patches, content: bool) -> tuple[Patch, ...]:
     patches.on_undo(forget_texts)
+    return (*_rows(content), *(_in_beta(row) for row in _rows(content)))
+
+
+def _in_beta(row: Patch) -> Patch:
+    """Return the same place in `autogen.beta`, which most versions of classic AutoGen do not have."""
+    return replace(row, module=f"autogen.beta{row.module.removeprefix('ag2')}", optional=True)
+
+
+def _rows(content: bool) -> tuple[Patch, ...]:
     failed_task, chat = wrap(show_failed_task), operation(open_bypassing, close_chat)
     return (
         Patch("ag2.agent", "Agent._turn_scope", wrap(observe_scopes(content)), "every turn of every agent"),
@@ -75,6 +85,6 @@ ADAPTER: Final = Adapter(
     name="ag2",
     module="ag2",
     distributions=("ag2",),
-    versions="1.0.0 to 1.2.1",
+    versions="1.0.0 to 1.2.1, and autogen.beta in autogen 0.14",
     patches=_patches,
 )

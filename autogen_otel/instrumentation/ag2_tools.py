@@ -24,7 +24,10 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 # What stands between the model's arguments and the tool's own code.
-_BEFORE_THE_TOOL: Final = ("ag2.tools.final.function_tool", "ag2.events.", "fast_depends.", "pydantic.", "json.")
+_BEFORE_THE_TOOL: Final = (
+    *("ag2.tools.final.function_tool", "autogen.beta.tools.final.function_tool"),
+    *("ag2.events.", "autogen.beta.events.", "fast_depends.", "pydantic.", "json."),
+)
 
 
 def open_tool(_: Any, args: Args, kwargs: Kwargs) -> OpenOperation:

@@ -22,7 +22,7 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 Next: TypeAlias = "Callable[..., Awaitable[Any]]"
 
-_TELEMETRY: Final = "ag2.middleware.builtin.telemetry"
+_TELEMETRY: Final = ("ag2.middleware.builtin.telemetry", "autogen.beta.middleware.builtin.telemetry")
 _agents: Final = serials()
 _turn: ContextVar[Turn | None] = ContextVar("autogen_otel_ag2_turn", default=None)
 
@@ -149,5 +149,5 @@ def _open_request() -> OpenOperation:
 
 def _has_telemetry(middleware: Collection[Any]) -> bool:
     """Tell whether ag2's own TelemetryMiddleware is among these; without its module there is none."""
-    module = sys.modules.get(_TELEMETRY)
-    return module is not None and any(isinstance(one, module.TelemetryMiddleware) for one in middleware)
+    kinds = tuple(sys.modules[name].TelemetryMiddleware for name in _TELEMETRY if name in sys.modules)
+    return any(isinstance(one, kinds) for one in middleware)
