@@ -25,8 +25,8 @@ LINES = {
         "openai>=2,<3",
         *nox.project.dependency_groups(PROJECT, "agentchat", "agents"),
     ],
-    "ag2-1.2": [f"ag2[{PROVIDERS},bedrock,zai]==1.2.1", "websockets"],
-    "ag2-1.0": [f"ag2[{PROVIDERS}]==1.0.0", "websockets"],
+    "ag2-1.2": [f"ag2[{PROVIDERS},bedrock,zai]==1.2.1"],
+    "ag2-1.0": [f"ag2[{PROVIDERS}]==1.0.0"],
 }
 # All three lines in one process. The extras `openai` of autogen and ag2 contradict each other, therefore without.
 TOGETHER = ["autogen==0.14.1", "ag2==1.2.1", "openai>=3.27,<4", *nox.project.dependency_groups(PROJECT, "agentchat")]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import context as otel_context
 
 from autogen_otel.core.guard import guard
+from autogen_otel.instrumentation.ag2_wire import Wire
 from autogen_otel.operations.operation import leave_request
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
@@ -80,9 +81,18 @@ class _Deliveries:
 
     def _remember(self, frame: Any) -> None:
         envelope = getattr(frame, "envelope", None)
-        if envelope is None:
-            return
-        self._contexts[envelope.envelope_id, frame.recipient_id] = copy_context()
+        if envelope is not None:
+            self.remember(envelope.envelope_id, frame.recipient_id, copy_context())
+
+    def remember(self, envelope_id: str, recipient_id: str, context: Context) -> None:
+        """Remember in which context an envelope is to be delivered.
+
+        Args:
+            envelope_id: Which.
+            recipient_id: To whom; there may be several.
+            context: Where it was sent.
+        """
+        self._contexts[envelope_id, recipient_id] = context
         if len(self._contexts) > MAX_UNDELIVERED:
             self._contexts.popitem(last=False)
 
@@ -115,6 +125,7 @@ def network() -> tuple[Patch, ...]:
         Patch(client, "HubClient._dispatch_notify_safe", wrap(deliveries.deliver), "an envelope reaches an agent"),
         Patch(client, "HubClient._receive_loop", serve, "a task that outlives the request in which it was started"),
         Patch(hub, "Hub._handle_endpoint", serve, "a task that outlives the request in which it was started"),
+        *Wire(deliveries.remember).patches(),
         Patch(agent, "AgentClient.wait_for_channel_event", noting, "tools make a text of a peer that never answers"),
         *(
             Patch(client, f"HubClient.{method}", noting, "tools make a text of what it raises", optional=True)

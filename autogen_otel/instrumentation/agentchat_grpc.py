@@ -1,6 +1,6 @@
 """AutoGen's runtime over gRPC: one trace and one request ID over all its processes, and the messages that get lost.
 
-A message takes W3C's `traceparent` and the request ID along; nothing goes into baggage. An exception is recorded in the
+An exception is recorded in the
 process in which it was raised: the sender gets only its text. AutoGen answers a message that never reaches an agent
 with nothing at all, and its sender waits for ever.
 """
@@ -10,15 +10,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from opentelemetry.context import Context
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
 from autogen_otel.core.facts import FaultKind, Kind
 from autogen_otel.core.guard import guard
-from autogen_otel.core.ids import clean_request_id
 from autogen_otel.faults.marks import recorded_fault
 from autogen_otel.instrumentation.agentchat_core import keep_factory_error, name_of
 from autogen_otel.instrumentation.agentchat_messages import Origin, adopt, current_request, open_here, take_origin
+from autogen_otel.instrumentation.carrier import CARRIED, extract, inject
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:
@@ -29,11 +26,7 @@ Kwargs = dict[str, Any]
 
 _WORKER: Final = "autogen_ext.runtimes.grpc._worker_runtime"
 _HOST: Final = "autogen_ext.runtimes.grpc._worker_runtime_host_servicer"
-# The name of a CloudEvents attribute has small letters and digits only, and at most 20 of them.
-REQUEST_ID: Final = "autogenrequestid"
 _NO_AGENT: Final = "agent_not_found"
-_trace_context: Final = TraceContextTextMapPropagator()
-_CARRIED: Final = (*sorted(_trace_context.fields), REQUEST_ID)
 
 
 # Sending
@@ -53,9 +46,7 @@ def _send(_: Any, switch: Switch) -> Callable[..., Any]:
 
 def _address(metadata: dict[str, str]) -> None:
     origin = take_origin()
-    _trace_context.inject(metadata, origin.telemetry)
-    if origin.request_id is not None:
-        metadata[REQUEST_ID] = origin.request_id
+    inject(metadata, origin.request_id, origin.telemetry)
 
 
 def _publish(_: Any, switch: Switch) -> Callable[..., Any]:
@@ -72,7 +63,7 @@ def _publish(_: Any, switch: Switch) -> Callable[..., Any]:
 def _address_event(runtime_message: Any, send_type: str, recipient: Any, telemetry_metadata: Mapping[str, str]) -> None:  # noqa: ARG001
     if runtime_message.HasField("cloudEvent"):
         attributes = runtime_message.cloudEvent.attributes
-        for key in _CARRIED:
+        for key in CARRIED:
             if key in telemetry_metadata:
                 attributes[key].ce_string = telemetry_metadata[key]
 
@@ -83,12 +74,11 @@ def _address_event(runtime_message: Any, send_type: str, recipient: Any, telemet
 def _origin_of(message: Any) -> Origin:
     """Return where a message of another process was sent; what it says is untrusted."""
     if hasattr(message, "attributes"):
-        found = {key: message.attributes[key].ce_string for key in _CARRIED if key in message.attributes}
+        found = {key: message.attributes[key].ce_string for key in CARRIED if key in message.attributes}
     else:
-        found = {key: message.metadata[key] for key in _CARRIED if key in message.metadata}
-    request_id = found.get(REQUEST_ID)
-    telemetry = _trace_context.extract(found, Context())
-    return Origin(clean_request_id(request_id) if request_id else None, None, telemetry)
+        found = {key: message.metadata[key] for key in CARRIED if key in message.metadata}
+    request_id, telemetry = extract(found)
+    return Origin(request_id, None, telemetry)
 
 
 def _handle(_: Any, switch: Switch) -> Callable[..., Any]:

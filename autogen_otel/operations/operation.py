@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from autogen_otel.core.facts import ExceptionData
 
 _current: ContextVar[OpenOperation | None] = ContextVar("autogen_otel_operation", default=None)
+# The ID of the request that began in another process and goes on here, where it has no operation that is open.
+_remote: ContextVar[str | None] = ContextVar("autogen_otel_remote_request", default=None)
 _loops: Final = serials()
 # The requests of this process that are open. Weak: one that is never ended must not count for ever. A plain dictionary,
 # for each operation asks how many there are, and the length of a WeakValueDictionary is a Python function.
@@ -55,6 +57,19 @@ def current_operation() -> OpenOperation | None:
 def leave_request() -> None:
     """Work for nobody from here on in this context: a task that serves everyone outlives who started it."""
     _current.set(None)
+    _remote.set(None)
+
+
+def go_on_with_request(request_id: str | None) -> None:
+    """Work from here on in this context for a request that has begun in another process; None is nobody's."""
+    _current.set(None)
+    _remote.set(request_id)
+
+
+def current_request_id() -> str | None:
+    """Return the ID of the request that this code works for; None outside any."""
+    current = _current.get()
+    return _remote.get() if current is None else current.fact.request_id
 
 
 def work_for(operation: OpenOperation) -> None:
@@ -97,7 +112,7 @@ def open_operation(
     """
     parent = _current.get()
     if parent is None:
-        request_id = request_id or random_hex()
+        request_id = request_id or _remote.get() or random_hex()
         agent_name, tool_name, parent_id = agent, tool, None
     else:
         above = parent.fact

@@ -11,7 +11,7 @@ from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import clean_request_id
 from autogen_otel.operations.background import OpenRequest
-from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
+from autogen_otel.operations.operation import OpenOperation, open_operation
 from autogen_otel.operations.shapes import around
 
 if TYPE_CHECKING:
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     F = TypeVar("F", bound=Callable[..., Any])
-
-
-def current_request_id() -> str | None:
-    """Return the ID of the request that this code works for; None outside any."""
-    operation = current_operation()
-    return None if operation is None else operation.fact.request_id
 
 
 class request:  # noqa: N801 - used like a function: `with request("req-42"):`
