@@ -57,6 +57,7 @@ _SAYS: Final[dict[str, tuple[str, ...]]] = {
         "'coroutine' object has no attribute",
         "'coroutine' object is not",
         "object of type coroutine is not json serializable",
+        "unable to serialize unknown type: <class 'coroutine'>",
         "'async_generator' object has no attribute",
         "argument of type 'coroutine'",
     ),
@@ -66,7 +67,9 @@ _SAYS: Final[dict[str, tuple[str, ...]]] = {
         "the future belongs to a different loop",
     ),
 }
-_TYPES: Final = frozenset({"RuntimeError", "RuntimeWarning", "TypeError", "ValueError", "AttributeError"})
+_TYPES: Final = frozenset(
+    {"RuntimeError", "RuntimeWarning", "TypeError", "ValueError", "AttributeError", "PydanticSerializationError"}
+)
 _WORDS: Final = {
     "nested_run": "An event loop was to be run inside one that runs already",
     "sync_in_async": "Sync code stands where async code must, or the other way round",
@@ -77,18 +80,22 @@ _WORDS: Final = {
 
 def find(request: RequestFacts, world: World, explained: Explained) -> Iterator[Finding]:
     """Find calls in the wrong mode, and who kept the event loop while this request waited."""
+    found: dict[str, list[Failure]] = {}
     for failure in request.unrecovered():
-        fault, operation = failure.fault, failure.operation
-        detail = _detail(fault, operation)
-        if detail is None or fault in explained:
-            continue
-        explained.add(fault)
+        detail = _detail(failure.fault, failure.operation)
+        if detail is not None and failure.fault not in explained:
+            found.setdefault(detail, []).append(failure)
+            explained.add(failure.fault)
+    for detail, failures in found.items():
+        # A tool that was called in the wrong mode is why what is made of its result fails as well.
+        first = next((one for one in failures if one.operation.kind is Kind.TOOL), failures[0])
+        fault, operation = first.fault, first.operation
         yield Finding(
             Cause.ASYNC_BOUNDARY,
             detail,
             f"{_WORDS[detail]}, in {call_of(operation)}{short_place(fault)} ({in_words(fault)}).",
             True,
-            (seen(fault),),
+            tuple(seen(one.fault) for one in (first, *(one for one in failures if one is not first)))[:MAX_EVIDENCE],
             blame_for(fault, operation),
         )
     yield from _blocked(request, world, explained)

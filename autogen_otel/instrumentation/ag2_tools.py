@@ -11,6 +11,7 @@ from autogen_otel.instrumentation.ag2_models import text_of
 from autogen_otel.instrumentation.ag2_network import NETWORK_TOOLS, last_failure, listen_for_failures
 from autogen_otel.instrumentation.ag2_turns import current_turn
 from autogen_otel.instrumentation.content import content_of
+from autogen_otel.instrumentation.tools import report_unawaited
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
 from autogen_otel.operations.provenance import introduce
 
@@ -61,6 +62,9 @@ def close_tool(opened: OpenOperation, result: Any) -> None:
             opened.catch(error)
     elif opened.fact.name in NETWORK_TOOLS and _text_of(result).startswith("Error: "):
         _catch_text(opened, _text_of(result))
+    else:
+        for part in _parts_of(result):
+            report_unawaited(opened, getattr(part, "data", None))
     turn = current_turn()
     if turn is not None and turn.content:
         opened.attributes[names.TOOL_RESULT] = content_of(_text_of(result))
@@ -88,8 +92,12 @@ def _catch_text(opened: OpenOperation, text: str) -> None:
         opened.report(FaultKind.RAISED, "network_error", text.removeprefix("Error: "))
 
 
+def _parts_of(result: Any) -> Any:
+    return getattr(getattr(result, "result", None), "parts", ())
+
+
 def _text_of(result: Any) -> str:
-    return text_of(getattr(getattr(result, "result", None), "parts", ()))
+    return text_of(_parts_of(result))
 
 
 def show_failed_task(_: Any, switch: Switch) -> Callable[..., Any]:

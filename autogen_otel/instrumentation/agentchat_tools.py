@@ -14,6 +14,7 @@ from autogen_otel.instrumentation.agentchat_tool_calls import InsideCall, curren
 from autogen_otel.instrumentation.agentchat_workbenches import WORKBENCHES
 from autogen_otel.instrumentation.content import content_of
 from autogen_otel.instrumentation.operations import operation
+from autogen_otel.instrumentation.tools import report_unawaited
 from autogen_otel.patching.patch import Patch
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def tools(content: bool) -> tuple[Patch, ...]:
         return opened
 
     def close_run(opened: OpenOperation, result: Any) -> None:
+        report_unawaited(opened.whole if isinstance(opened, InsideCall) else opened, result)
         if content:
             opened.attributes[names.TOOL_RESULT] = content_of(result)
 

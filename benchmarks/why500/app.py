@@ -89,6 +89,17 @@ class App:
 
     # --- how the application serves ---
 
+    def fresh(self, model: Any, *tools: Callable[..., Any], **more: Any) -> tuple[Handler, AsyncHandler]:
+        """Return handlers, a sync and an async one, that make agents for each question."""
+
+        def handle(question: Question) -> str:
+            return self.line.ask(self.line.agents(self, model, *tools, **more), question.text)
+
+        async def handle_async(question: Question) -> str:
+            return await self.line.ask_async(self.line.agents(self, model, *tools, **more), question.text)
+
+        return handle, handle_async
+
     def threads(self, handle: Handler, questions: Sequence[Question], workers: int) -> None:
         """Serve from a pool of threads."""
         self.answers += web.in_threads(handle, questions, workers)

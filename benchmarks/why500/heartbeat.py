@@ -37,8 +37,13 @@ def beating(app: App, handle: AsyncHandler) -> AsyncHandler:
     return handler
 
 
-def stalled(app: App) -> Proof:
-    """The loop stood still, requests ended in a timeout, and the provider had answered in time."""
+def stalled(app: App, thought: float = 0.3) -> Proof:
+    """The loop stood still, requests ended in a timeout, and the provider had answered in time.
+
+    Args:
+        app: The application.
+        thought: How long the model may have taken, in seconds.
+    """
     gaps = [gap for _, gap in (note for note in app.notes if note[0] == "gap")]
     late = frozenset(
         answer.question.id
@@ -47,4 +52,4 @@ def stalled(app: App) -> Proof:
     )
     others = [answer.error[:2] for answer in app.answers if answer.error and answer.question.id not in late]
     says = f"the loop stood still {len(gaps)} times, {len(late)} late, model {app.thought:.2f} s, {others[:1]}"
-    return Proof(bool(gaps) and bool(late) and not others and app.thought < 0.3, says, late, late)
+    return Proof(bool(gaps) and bool(late) and not others and app.thought <= thought, says, late, late)

@@ -72,6 +72,19 @@ def told(app: App, needle: Callable[[Question], str], hit: Iterable[Question], s
     return Proof(bool(seen) and len(seen) == len(expected), says, ids, ids)
 
 
+def silent(app: App, hit: Iterable[Question], success: str = "found") -> Proof:
+    """The clients of exactly these questions read of no success, though they were answered: the tool had nothing."""
+    wanted = {question.id for question in hit}
+    ids = {answer.question.id for answer in app.answers if answer.status == 200 and success not in answer.text}
+    says = f"{len(ids)} of {len(app.answers)} were told of no success, {len(wanted)} of them expected"
+    return Proof(bool(wanted) and ids == wanted, says, frozenset(wanted), frozenset(wanted))
+
+
+def sent_only(app: App, statuses: Collection[int]) -> Proof:
+    """The provider sent no other statuses than these."""
+    return Proof(set(app.provider.statuses()) <= set(statuses), f"the provider sent {_counts(app)}")
+
+
 def failed(app: App, hit: Iterable[Question], kind: str | None = None, status: int = 500) -> Proof:
     """Exactly these requests failed, and the application caught this type of exception."""
     wanted = {question.id for question in hit}

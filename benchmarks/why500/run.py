@@ -15,13 +15,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.why500.conditions import Condition
-
 if TYPE_CHECKING:
     from typing import NoReturn
 
     from benchmarks.why500.app import App
     from benchmarks.why500.case import Case, Proof
+    from benchmarks.why500.conditions import Condition
 
 _SECONDS: Final = 55
 STORE: Final = "store"

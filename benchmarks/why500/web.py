@@ -63,7 +63,7 @@ def respond(handle: Handler, question: Question) -> Answer:
         with request(question.id):
             text = handle(question)
     except Exception as error:  # noqa: BLE001 - the generic 500 that all this is about
-        return _failed(question, 500, error, started)
+        return failed(question, 500, error, started)
     return Answer(question, 200, text, None, time.monotonic() - started)
 
 
@@ -74,10 +74,10 @@ async def respond_async(handle: AsyncHandler, question: Question, deadline: floa
         with request(question.id):
             text = await asyncio.wait_for(handle(question), deadline)
     except asyncio.CancelledError as error:
-        return _failed(question, 499, error, started)
+        return failed(question, 499, error, started)
     except Exception as error:  # noqa: BLE001 - as above
         late = deadline is not None and isinstance(error, (TimeoutError, asyncio.TimeoutError))
-        return _failed(question, 504 if late else 500, error, started)
+        return failed(question, 504 if late else 500, error, started)
     return Answer(question, 200, text, None, time.monotonic() - started)
 
 
@@ -137,7 +137,8 @@ def in_loop(
     return asyncio.run(serve())
 
 
-def _failed(question: Question, status: int, error: BaseException, started: float) -> Answer:
+def failed(question: Question, status: int, error: BaseException, started: float) -> Answer:
+    """Return the answer to a question of which an exception was all that came."""
     frames = [(frame.filename, frame.lineno or 0, frame.name) for frame in traceback.extract_tb(error.__traceback__)]
     kept = Error(type(error).__name__, str(error)[:400], frames)
     return Answer(question, status, "Internal Server Error", kept, time.monotonic() - started)

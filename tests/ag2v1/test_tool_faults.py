@@ -61,6 +61,22 @@ def story(tool: str, type_: str, message: str, **more: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_coroutine_that_nobody_awaits_is_told(recorder, provider):
+    """A tool that returns a coroutine; ag2 then fails to make JSON of it, which ends the turn."""
+
+    async def forgetful(policy_id: str) -> str:
+        return alookup_policy(policy_id)  # type: ignore[return-value]
+
+    await fail(agent_of(provider, forgetful), 'call forgetful {"policy_id": "p9"}')
+
+    assert [(fault.tool_name, fault.message) for fault in recorder.facts.faults] == [
+        ("forgetful", "coroutine 'alookup_policy' was never awaited"),
+        (None, "Unable to serialize unknown type: <class 'coroutine'>"),
+    ]
+
+
 @pytest.mark.parametrize("tool", [lookup_policy, alookup_policy])
 async def test_exception_of_a_tool(recorder, provider, tool):
     """The KeyError is recorded of which ag2 sends the whole traceback to the model."""

@@ -135,6 +135,21 @@ async def test_exception_of_a_tool_in_a_static_workbench_is_told(recorder, provi
     assert recorder.story() == story("lookup_policy", "KeyError", "'p9'")
 
 
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("asking", [ask, ask_stream])
+async def test_coroutine_that_nobody_awaits_is_told(recorder, provider, asking):
+    """A tool that returns a coroutine gives the model `<coroutine object ...>`."""
+
+    def forgetful(policy_id: str) -> str:
+        return alookup_policy(policy_id)  # type: ignore[return-value]
+
+    await asking(assistant_of(provider, forgetful), called(forgetful))
+
+    text = "coroutine 'alookup_policy' was never awaited"
+    assert recorder.story() == story("forgetful", "RuntimeWarning", text, function=None)
+
+
 async def test_cause_chain_is_kept(recorder, provider):
     """An exception raised from another one carries it as its cause."""
     await ask(assistant_of(provider, wrapped), called(wrapped))

@@ -134,6 +134,12 @@ def test_a_client_that_went_away_while_the_loop_was_blocked_is_a_hint():
         ("TypeError", "object ChatResult can't be used in 'await' expression", APP, "sync_in_async"),
         ("TypeError", "'ChatResult' object can't be awaited", APP, "sync_in_async"),
         ("AttributeError", "'coroutine' object has no attribute 'summary'", APP, "never_awaited"),
+        (
+            "pydantic_core._pydantic_core.PydanticSerializationError",
+            "Unable to serialize unknown type: <class 'coroutine'>",
+            APP,
+            "never_awaited",
+        ),
         ("RuntimeError", "<Queue at 0x1> is bound to a different event loop", APP, "foreign_loop"),
     ],
 )
@@ -164,6 +170,23 @@ def test_a_tool_in_the_wrong_mode_is_no_tool_that_raises(type_, message):
     facts.end(root, chat)
 
     assert [cause.partition("/")[0] for cause in findings(facts)["r-1"]] == ["async_boundary"]
+
+
+def test_a_tool_that_awaits_nothing_is_to_blame_for_what_its_result_ends_in():
+    """The turn fails where JSON is made of the coroutine; one finding says both, and names the tool."""
+    facts = Facts()
+    root, chat = facts.request()
+    facts.failing_tool(chat, type_="RuntimeWarning", message="coroutine 'fetch' was never awaited")
+    unserializable = "Unable to serialize unknown type: <class 'coroutine'>"
+    _, fault = facts.failing_model(chat, "pydantic_core._pydantic_core.PydanticSerializationError", unserializable)
+    facts.end(root, chat, fault=fault)
+
+    finding = only(facts)
+    assert (finding.detail, finding.blame[names.TOOL_NAME], len(finding.evidence)) == (
+        "never_awaited",
+        "lookup_policy",
+        2,
+    )
 
 
 def test_a_client_that_two_loops_use_at_the_same_time():

@@ -21,7 +21,7 @@ LINES = ALL
 
 def serve(app: App) -> None:
     """Reports crunch numbers on the loop, several in a row; the client of the model has a short timeout."""
-    pause = app.rng.uniform(0.35, 0.5)
+    pause = app.rng.uniform(0.5, 0.65)
     rounds = app.rng.randint(3, 4)
 
     async def crunch(item: str) -> str:

@@ -23,7 +23,9 @@ class Line(Protocol):
     def model(self, app: App, **settings: Any) -> Any:
         """Return how to reach the model; settings are `max_retries`, `timeout`, `base_url`, `api_key`, `model`."""
 
-    def agents(self, app: App, model: Any, *tools: Callable[..., Any], name: str | None = None) -> Any:
+    def agents(
+        self, app: App, model: Any, *tools: Callable[..., Any], name: str | None = None, system: str = ...
+    ) -> Any:
         """Return who answers: an assistant with tools, and who speaks for the user where the line has one."""
 
     def ask(self, agents: Any, text: str, **how: Any) -> str:

@@ -21,11 +21,13 @@ def model(app: App, *, max_retries: int = 0, timeout: float = 8, **more: Any) ->
     return OpenAIConfig(max_retries=max_retries, timeout=timeout, **settings)
 
 
-def agents(app: App, model: Any, *tools: Callable[..., Any], name: str | None = None) -> Any:
+def agents(
+    app: App, model: Any, *tools: Callable[..., Any], name: str | None = None, system: str = "You are helpful."
+) -> Any:
     """Return an agent with tools."""
     from ag2 import Agent
 
-    return Agent(name or app.words.agents[0], "You are helpful.", config=model, tools=list(tools))
+    return Agent(name or app.words.agents[0], system, config=model, tools=list(tools))
 
 
 def ask(agents: Any, text: str, **how: Any) -> str:

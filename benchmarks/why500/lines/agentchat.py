@@ -50,7 +50,9 @@ def model(app: App, *, max_retries: int = 0, timeout: float = 8, **more: Any) ->
     )
 
 
-def agents(app: App, model: Any, *tools: Callable[..., Any], name: str | None = None) -> Any:
+def agents(
+    app: App, model: Any, *tools: Callable[..., Any], name: str | None = None, system: str = "You are helpful."
+) -> Any:
     """Return an assistant with tools; `model` is a `Model`, or a client."""
     from autogen_agentchat.agents import AssistantAgent
 
@@ -58,6 +60,7 @@ def agents(app: App, model: Any, *tools: Callable[..., Any], name: str | None = 
         name or app.words.agents[0],
         model_client=model.client() if isinstance(model, Model) else model,
         tools=list(tools),
+        system_message=system,
         max_tool_iterations=6,
         reflect_on_tool_use=True,
     )

@@ -26,11 +26,13 @@ def model(app: App, *, max_retries: int = 0, timeout: float = 8, **entry: Any) -
     return {"config_list": [config], "cache_seed": None, "timeout": math.ceil(timeout)}
 
 
-def agents(app: App, model: Any, *tools: Callable[..., Any], name: str | None = None) -> tuple[Any, Any]:
+def agents(
+    app: App, model: Any, *tools: Callable[..., Any], name: str | None = None, system: str = "You are helpful."
+) -> tuple[Any, Any]:
     """Return an assistant and a user proxy that runs its tools."""
     from autogen import AssistantAgent, UserProxyAgent, register_function
 
-    assistant = AssistantAgent(name or app.words.agents[0], llm_config=model)
+    assistant = AssistantAgent(name or app.words.agents[0], system_message=system, llm_config=model)
     user = UserProxyAgent(
         app.words.user,
         human_input_mode="NEVER",
