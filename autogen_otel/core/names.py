@@ -35,7 +35,7 @@ INPUT_MESSAGES: Final = "gen_ai.input.messages"
 OUTPUT_MESSAGES: Final = "gen_ai.output.messages"
 TOKEN_TYPE: Final = "gen_ai.token.type"
 
-# Stable conventions: errors, exceptions, HTTP, process, thread
+# Stable conventions: errors, exceptions, HTTP, process, thread, code
 ERROR_TYPE: Final = "error.type"
 EXCEPTION_EVENT: Final = "exception"
 EXCEPTION_TYPE: Final = "exception.type"
@@ -47,6 +47,9 @@ SERVER_PORT: Final = "server.port"
 PROCESS_PID: Final = "process.pid"
 THREAD_NAME: Final = "thread.name"
 SESSION_ID: Final = "session.id"
+CODE_FILE: Final = "code.file.path"
+CODE_LINE: Final = "code.line.number"
+CODE_FUNCTION: Final = "code.function.name"
 
 # Where no convention exists
 REQUEST_ID: Final = "autogen.request.id"
@@ -90,6 +93,7 @@ CAUSE_DETAIL: Final = "autogen.cause.detail"
 CAUSE_EVIDENCE: Final = "autogen.cause.evidence"
 CAUSE_SUMMARY: Final = "autogen.cause.summary"
 CAUSE_CERTAIN: Final = "autogen.cause.certain"
+CALLED_AT: Final = "autogen.cause.called_at"
 STATE_WATCHED: Final = "autogen.state.watched"
 STATE_LOST_UPDATES: Final = "autogen.state.lost_updates"
 

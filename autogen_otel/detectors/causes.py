@@ -68,6 +68,7 @@ class Causes:
                 request.ids.add(operation.request_id)
         if scope is None and kind is not Kind.REQUEST:
             scope = operation.id
+            request.called(operation)
         self._open[operation.id] = (request, scope)
         if len(self._open) > MAX_OPEN:
             self._forget_oldest()

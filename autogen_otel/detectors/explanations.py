@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from autogen_otel.core import names
 from autogen_otel.detectors import (
     async_boundary,
     cancelled,
@@ -53,7 +55,8 @@ def explain(request: RequestFacts, world: World) -> tuple[Finding, ...]:
         findings += [finding for find in _LAST for finding in find(request, world, explained)]
     # What the request ended with before what it survived, proofs before hints, what is worth knowing in the end.
     findings.sort(key=lambda one: (not _ends_it(one, request), not one.certain, one.detail in _BESIDES))
-    return tuple(findings)
+    called = {names.CALLED_AT: request.called_at} if request.called_at else {}
+    return tuple(replace(one, blame={**one.blame, **called}) for one in findings)
 
 
 def _ends_it(finding: Finding, request: RequestFacts) -> bool:

@@ -51,6 +51,7 @@ class RequestFacts:
         overlaps: Who used one of its conversations meanwhile.
         crossings: Whose messages stood in its prompts.
         lost_updates: The tool calls that overwrote what another request had written.
+        called_at: The application's line by which its first chat was started, as `file:line in function`.
         refusals: How many attempts the provider has refused with 429.
         refused: The model calls concerned.
         warned: The request IDs of which the application was warned.
@@ -58,6 +59,7 @@ class RequestFacts:
     """
 
     __slots__ = (
+        "called_at",
         "calls",
         "cancelled",
         "crossings",
@@ -81,6 +83,7 @@ class RequestFacts:
         self.overlaps: list[Overlap] = []
         self.crossings: list[Crossing] = []
         self.lost_updates: list[Finished] = []
+        self.called_at = ""
         self.refusals = 0
         self.refused: list[Finished] = []
         self.warned: set[str] = set()
@@ -111,6 +114,13 @@ class RequestFacts:
     def overlaps_with(self, request_id: str, scope: int | None = None) -> bool:
         """Tell whether another request has used one of its conversations meanwhile, those of one chat or any."""
         return any(one.other.request_id == request_id and scope in {None, one.scope} for one in self.overlaps)
+
+    def called(self, operation: Operation) -> None:
+        """Note where the application has started what is outermost in it; the first one counts."""
+        get = operation.attributes.get
+        file = get(names.CODE_FILE)
+        if file and not self.called_at:
+            self.called_at = f"{file}:{get(names.CODE_LINE)} in {get(names.CODE_FUNCTION)}"
 
     def call_ended(self, end: Finished) -> bool:
         """Note the end of a model call; tell whether it is evidence of anything."""

@@ -37,6 +37,7 @@ _LEFT_OUT: Final = frozenset(
         names.INPUT_MESSAGES,
         names.OUTPUT_MESSAGES,
         names.RESPONSE_ID,
+        names.CALLED_AT,
         names.CAUSE,
         names.CAUSE_DETAIL,
         names.CAUSE_EVIDENCE,

@@ -13,6 +13,7 @@ from autogen_otel.detectors.pages import page_of
 from autogen_otel.diagnosis.lines import field, heading, joined, show
 from autogen_otel.diagnosis.render_fault import place
 from autogen_otel.diagnosis.suspects import PACKAGE, own_line, raising_frame
+from autogen_otel.diagnosis.traits import together
 from autogen_otel.diagnosis.words import count, plain, share, when
 
 if TYPE_CHECKING:
@@ -28,10 +29,13 @@ BLAMED: Final = {
     names.FAULT_TOOL: "tool",
     names.CLIENT_INSTANCE: "client",
     names.PROCESS_PID: "pid",
+    names.CALLED_AT: "called at",
     names.FAULT_RAISED_AT: "raised at",
 }
+_WHOM: Final = {names.TOOL_NAME: "tool", names.AGENT_NAME: "agent"}
 _MOST: Final = 3
 _TRAITS: Final = 8
+_ALIKE: Final = 4
 
 
 def render_diagnosis(console: Console, diagnosis: Diagnosis, source: str) -> None:
@@ -47,17 +51,22 @@ def render_diagnosis(console: Console, diagnosis: Diagnosis, source: str) -> Non
         _group(console, number, group, len(diagnosis.requests))
     if diagnosis.common:
         heading(console, "What they have in common, and the other requests have not")
-        for trait in diagnosis.common[:_TRAITS]:
-            show(console, Text(in_words(trait)), Text("  "))
+        for traits in together(diagnosis.common)[:_TRAITS]:
+            show(console, Text(_in_common(traits, "others")), Text("  "))
 
 
-def in_words(trait: Trait) -> str:
-    """Return what failing requests have in common, with the counts."""
+def what_is(trait: Trait) -> str:
+    """Return an attribute with its value."""
     sign = "" if trait.value.startswith(">=") else "= "
-    return (
-        f"{plain(trait.key)} {sign}{plain(trait.value)}: {trait.failing} of {trait.of_failing} of them, "
-        f"{trait.others} of {count(trait.of_others, 'other')}"
-    )
+    return f"{plain(trait.key)} {sign}{plain(trait.value)}"
+
+
+def _in_common(traits: list[Trait], others: str) -> str:
+    """Return what failing requests have in common, with the counts."""
+    first = traits[0]
+    words = ", ".join(map(what_is, traits[:_ALIKE]))
+    more = f" and {len(traits) - _ALIKE} more" if len(traits) > _ALIKE else ""
+    return f"{words}{more}: {first.failing} of {first.of_failing}, but {first.others} of {first.of_others} {others}"
 
 
 def overview(diagnosis: Diagnosis) -> list[str]:
@@ -98,14 +107,30 @@ def _header(console: Console, diagnosis: Diagnosis, source: str) -> None:
         show(console, Text(words, style=style), Text("  "))
     if not diagnosis.groups:
         show(console, Text("No cause was found, and no reason to look for one.", style="green"))
+    elif len(diagnosis.groups) > 1:
+        console.print()
+        for number, group in enumerate(diagnosis.groups, 1):
+            _line(console, number, group, len(requests))
+
+
+def _line(console: Console, number: int, group: Group, total: int) -> None:
+    """Print a cause in one line: whoever is on call reads this far before anything else."""
+    many = f"{len(group.requests)} ({share(len(group.requests), total)})"
+    whom = ", ".join(f"{label} {plain(group.blame[key][0][0])}" for key, label in _WHOM.items() if key in group.blame)
+    details = ", ".join(map(plain, group.details))
+    head = Text.assemble(f"  {number:>2}. ", (f"{group.cause.value:<16}", _style(group)), f"{many:<13} ")
+    show(console, Text("; ".join(filter(None, (details, whom)))), head)
+
+
+def _style(group: Group) -> str:
+    return "bold yellow" if group.cause is Cause.CANCELLED else "bold red"
 
 
 def _group(console: Console, number: int, group: Group, total: int) -> None:
     page = page_of(group.cause)
     console.print()
-    style = "bold yellow" if group.cause is Cause.CANCELLED else "bold red"
     title = Text.assemble(
-        (f"{number}. {group.cause.value}", style),
+        (f"{number}. {group.cause.value}", _style(group)),
         f"  {count(len(group.requests), 'request')} ({share(len(group.requests), total)})",
         ("" if group.certain == len(group.requests) else f", {group.certain} proved, the others hints"),
     )
@@ -117,8 +142,8 @@ def _group(console: Console, number: int, group: Group, total: int) -> None:
     for label, seen in zip(("for example", ""), group.examples, strict=False):
         summary = seen.verdict.findings[0].summary if seen.verdict else ""
         field(console, label, joined(Text(plain(seen.request_id), style="bold"), Text(f"  {plain(summary)}")))
-    for label, trait in zip(("in common", *("",) * _MOST), group.common[:_MOST], strict=False):
-        field(console, label, in_words(trait))
+    for label, traits in zip(("in common", *("",) * _MOST), together(group.common)[:_MOST], strict=False):
+        field(console, label, _in_common(traits, "that are well"))
     field(console, "cause", plain(page.cause))
     _fix(console, group, page.fix)
     if group.examples:
@@ -134,7 +159,7 @@ def _blame(console: Console, group: Group) -> None:
     for label in dict.fromkeys(BLAMED.values()):
         if label in told:
             field(console, label, told[label], "bold" if label == "raised at" else "")
-    frame = raising_frame(group)
+    frame = raising_frame(group) if BLAMED[names.FAULT_RAISED_AT] in told else None
     if frame is not None and frame.source:
         field(console, "", f"    {plain(frame.source)}", "cyan")
 

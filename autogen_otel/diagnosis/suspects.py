@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from autogen_otel.core.facts import Fault, Frame
     from autogen_otel.diagnosis.seen import Group, Seen
 
-PACKAGE: Final = re.compile(r".*[\\/](?:site|dist)-packages[\\/]")
+# What stands before the name of a package, installed or of Python itself.
+PACKAGE: Final = re.compile(r".*[\\/](?:(?:site|dist)-packages|lib[\\/]python3\.\d+)[\\/]")
 _STDLIB: Final = re.compile(r"[\\/]lib[\\/]python3\.\d+[\\/]|[\\/]Lib[\\/][^\\/]*$")
 
 

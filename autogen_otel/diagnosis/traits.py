@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from autogen_otel.core import names
@@ -27,6 +28,7 @@ _SAYS_NOTHING: Final = frozenset(
         names.FOREIGN_REQUESTS,
         names.LOOP_BLOCKED,
         names.LOOP_STALLS,
+        names.CODE_LINE,
         names.OUTCOME,
         names.ERROR_TYPE,
         names.FAULT_ID,
@@ -63,6 +65,7 @@ class Trait(NamedTuple):
         of_failing: How many failing requests there are.
         others: How many of the other requests have it.
         of_others: How many other requests there are.
+        whose: The same number for traits that the very same failing requests have.
     """
 
     key: str
@@ -71,6 +74,7 @@ class Trait(NamedTuple):
     of_failing: int
     others: int
     of_others: int
+    whose: int = 0
 
     @property
     def difference(self) -> float:
@@ -145,12 +149,14 @@ def in_common(
     if len(failing) < _FEW or len(others) < _FEW:
         return []
     with_it, without = _counts(failing), _counts(others)
-    found = [
-        Trait(*pair, count, len(failing), without.get(number, 0), len(others))
+    found = {
+        number: Trait(*pair, count, len(failing), without.get(number, 0), len(others))
         for number, count in with_it.items()
         if count >= _FEW and (pair := known(number)) is not None
-    ]
-    return _ranked(found)
+    }
+    told = {number: trait for number, trait in found.items() if trait.difference >= _LEAST_DIFFERENCE}
+    whose = _whose(told, failing)
+    return _ranked([trait._replace(whose=whose[number]) for number, trait in told.items()])
 
 
 def threshold(key: str, failing: list[int], others: list[int]) -> list[Trait]:
@@ -169,6 +175,24 @@ def threshold(key: str, failing: list[int], others: list[int]) -> list[Trait]:
         for least in sorted(set(failing))[:MAX_VALUES]
     ]
     return _ranked(found)[:1]
+
+
+def _whose(numbers: Iterable[int], failing: list[Iterable[int]]) -> dict[int, int]:
+    """Return for each trait a number that stands for the requests which have it."""
+    found, marks = dict.fromkeys(numbers, 0), random.Random(0)  # noqa: S311 - the same every time
+    for traits in failing:
+        mark = marks.getrandbits(64)
+        for number in found.keys() & traits:
+            found[number] ^= mark
+    return found
+
+
+def together(traits: Iterable[Trait]) -> list[list[Trait]]:
+    """Return traits that the same failing requests have, and as many others, as one: they say the same."""
+    found: dict[tuple[int, ...], list[Trait]] = {}
+    for trait in traits:
+        found.setdefault(trait[2:], []).append(trait)
+    return list(found.values())
 
 
 def _counts(requests: list[Iterable[int]]) -> dict[int, int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import sysconfig
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from autogen_otel.core import names
 from autogen_otel.core.facts import Frame
 from autogen_otel.faults.redact import redact
 
@@ -49,6 +51,23 @@ def _frame_at(code: CodeType, line: int) -> Frame | None:
     return Frame(file, line, getattr(code, "co_qualname", code.co_name), source_line(file, line))
 
 
+def calling_line() -> dict[str, str | int]:
+    """Return which line of the application's code runs now, as span attributes; empty where there is none close by."""
+    frame = inspect.currentframe()
+    for _ in range(MAX_FRAMES):
+        if frame is None:
+            break
+        code = frame.f_code
+        if _is_application(code.co_filename):
+            return {
+                names.CODE_FILE: code.co_filename,
+                names.CODE_LINE: frame.f_lineno,
+                names.CODE_FUNCTION: getattr(code, "co_qualname", code.co_name),
+            }
+        frame = frame.f_back
+    return {}
+
+
 def source_line(file: str, line: int) -> str:
     """Return the text of a source line, redacted; empty where there is none."""
     return redact(linecache.getline(file, line).strip(), MAX_SOURCE)
@@ -62,3 +81,6 @@ def is_own(file: str) -> bool:
 def is_application(file: str) -> bool:
     """Tell whether a file belongs to the application, and not to the standard library or an installed package."""
     return not file.startswith(("<", *_LIBRARIES)) and "site-packages" not in file and not is_own(file)
+
+
+_is_application: Final = lru_cache(4096)(is_application)

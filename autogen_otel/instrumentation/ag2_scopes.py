@@ -103,7 +103,7 @@ def record_unprepared(_: Any, switch: Switch) -> Callable[..., Any]:
 
 def _fail_unprepared(agent: Any, error: BaseException, started_ns: int) -> None:
     turn, attributes = current_turn(), attributes_of(agent)
-    if turn is None or turn.operation.fact.attributes != attributes:
+    if turn is None or attributes.items() - turn.operation.fact.attributes.items():
         name = agent.name
         open_operation(Kind.AGENT, name, agent=name, attributes=attributes, started_ns=started_ns).fail(error)
 

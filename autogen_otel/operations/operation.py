@@ -17,6 +17,7 @@ from autogen_otel.core.ids import next_operation_id, random_hex, serials
 from autogen_otel.faults.capture import capture
 from autogen_otel.faults.capture import report as report_fault
 from autogen_otel.faults.chain import qualified_type, text_of
+from autogen_otel.faults.frames import calling_line
 from autogen_otel.faults.marks import fault_of
 from autogen_otel.operations.listeners import listeners
 
@@ -114,12 +115,17 @@ def open_operation(
     if parent is None:
         request_id = request_id or _remote.get() or random_hex()
         agent_name, tool_name, parent_id = agent, tool, None
+        outermost = kind is not _REQUEST
     else:
         above = parent.fact
         request_id = request_id or above.request_id
         agent_name = agent or above.agent_name
         tool_name = tool if kind in _RESET_TOOL else tool or above.tool_name
         parent_id = above.id
+        outermost = above.kind is _REQUEST and kind is not _REQUEST
+    if outermost:
+        # Once for each chat, not for each call: walking up the stack takes microseconds.
+        attributes = {**(attributes or {}), **(guard.call(calling_line) or {})}
     # Documented, though underscored; get_running_loop() costs an exception outside a loop.
     loop = asyncio._get_running_loop()  # noqa: SLF001
     fact = Operation(

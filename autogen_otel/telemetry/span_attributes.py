@@ -58,7 +58,9 @@ def fault_attributes(fault: Fault) -> dict[str, Any]:
 
 def cause_attributes(finding: Finding, cited: Callable[[Iterable[Evidence]], list[str]]) -> dict[str, Any]:
     """Return what the span of a request tells of its cause."""
+    called_at = finding.blame.get(names.CALLED_AT)
     return {
+        **({} if called_at is None else {names.CALLED_AT: called_at}),
         names.CAUSE: finding.cause.value,
         names.CAUSE_DETAIL: finding.detail,
         names.CAUSE_SUMMARY: finding.summary,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from autogen_otel.core import names
 from autogen_otel.diagnosis.diagnosis import diagnose
 from autogen_otel.diagnosis.gathered import Gathered
 from autogen_otel.diagnosis.load import each
@@ -120,6 +121,18 @@ def test_each_kind_of_request_gets_its_cause(ran):
     )
 
     assert found == {**CAUSES, **OF_LINE[ran.line]}
+
+
+def test_what_raises_nothing_has_a_line_of_the_application_too(ran):
+    """Nobody raises where two requests share a conversation: the line that started the chat is to be mended."""
+    (called_at,) = {
+        one["findings"][0]["blame"][names.CALLED_AT] for name, one in ran.live.items() if name.startswith("req-shared")
+    }
+
+    file, _, function = called_at.partition(" in ")
+    assert (Path(file.rpartition(":")[0]).name, function) == (
+        ("classic.py", "chat") if ran.line == "classic" else ("mixed_async.py", "one")
+    )
 
 
 @pytest.mark.parametrize("line", LINES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autogen_otel.diagnosis.traits import MAX_VALUES, Trait, Traits, in_common, threshold
+from autogen_otel.diagnosis.traits import MAX_VALUES, Trait, Traits, in_common, threshold, together
 
 
 def marked(traits: Traits, *requests: dict[str, object]) -> list[set[int]]:
@@ -19,10 +19,22 @@ def test_greatest_difference_comes_first():
     failing = marked(traits, *[{"pod": "a", "route": "/chat"}] * 3)
     others = marked(traits, {"pod": "b", "route": "/chat"}, {"pod": "b", "route": "/"}, {"pod": "a", "route": "/"})
 
-    assert in_common(failing, others, traits.known) == [
+    assert [one._replace(whose=0) for one in in_common(failing, others, traits.known)] == [
         Trait("pod", "a", 3, 3, 1, 3),
         Trait("route", "/chat", 3, 3, 1, 3),
     ]
+
+
+def test_the_same_in_other_words_is_told_together():
+    """What the same failing requests have is one thing; what as many others of them have is another one."""
+    traits = Traits()
+    failing = marked(
+        traits, *[{"status": 429, "code": "busy", "pod": "a"}] * 2, *[{"status": 500, "code": "down", "pod": "a"}] * 2
+    )
+    others = marked(traits, *[{"status": 200}] * 4)
+
+    found = together(in_common(failing, others, traits.known))
+    assert sorted(sorted(one.value for one in alike) for alike in found) == [["429", "busy"], ["500", "down"], ["a"]]
 
 
 def test_what_all_have_is_not_told():
