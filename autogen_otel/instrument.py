@@ -14,6 +14,7 @@ from autogen_otel.detection import detection_for
 from autogen_otel.instrumentation import ADAPTERS
 from autogen_otel.instrumentation import httpx as httpx_attempts
 from autogen_otel.instrumentation.llm_tracers import traced_elsewhere
+from autogen_otel.instrumentation.servers import servers
 from autogen_otel.operations.background import end_left_requests
 from autogen_otel.operations.listeners import Listener, listeners
 from autogen_otel.patching.patches import Patches
@@ -23,8 +24,11 @@ from autogen_otel.telemetry.logs import logs_at
 from autogen_otel.telemetry.metrics import Metrics
 from autogen_otel.telemetry.providers import Providers
 from autogen_otel.telemetry.spans import Spans
+from autogen_otel.telemetry.termination import Termination
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from autogen_otel.core.settings import OnShared
     from autogen_otel.patching.patch import Patch, Status
 
@@ -45,6 +49,7 @@ class Instrumentation:
         self.providers = Providers(settings, _version())
         self._patches = Patches()
         self._http = HttpSpans(self.providers.tracer_provider, settings.without)
+        self._termination = Termination(self._send_last)
         self._listeners: list[Listener] = []
 
     def start(self) -> None:
@@ -63,12 +68,15 @@ class Instrumentation:
         for adapter in ADAPTERS:
             guard.call(self._apply, adapter)
         self._patches.apply(httpx_attempts.PATCHES)
+        self._patches.apply(servers(self._send_last))
         guard.call(self._http.instrument)
+        guard.call(self._termination.watch)
         atexit.register(self.stop)
 
     def stop(self) -> None:
         """Take everything back and send what is queued; ends within `settings.shutdown_seconds`."""
         atexit.unregister(self.stop)
+        guard.call(self._termination.leave)
         self._patches.undo()
         guard.call(self._http.uninstrument)
         end_left_requests()
@@ -87,10 +95,16 @@ class Instrumentation:
         Returns:
             Whether everything was sent, or kept in the local store, in that time.
         """
-        sending = threading.Thread(target=guard.call, args=(self.providers.flush,), daemon=True)
-        sending.start()
-        sending.join(seconds)
-        return not sending.is_alive()
+        return _done_within(seconds, self.providers.flush)
+
+    def _send_last(self) -> None:
+        """Send what is queued before the process is killed; nothing can be sent later."""
+
+        def end_and_send() -> None:
+            end_left_requests()
+            self.providers.flush()
+
+        _done_within(self.settings.shutdown_seconds, end_and_send)
 
     def status(self) -> list[tuple[Patch, Status]]:
         """Return each patch with what became of it."""
@@ -136,6 +150,14 @@ def uninstrument() -> None:
         active, _active = _active, None
     if active is not None:
         active.stop()
+
+
+def _done_within(seconds: float, function: Callable[[], object]) -> bool:
+    """Call a function in a thread of its own, and tell whether it was done in that time."""
+    doing = threading.Thread(target=guard.call, args=(function,), daemon=True)
+    doing.start()
+    doing.join(seconds)
+    return not doing.is_alive()
 
 
 def _version() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -90,6 +91,72 @@ def test_program_that_exits_by_an_exception_is_told(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def terminated(command: list[str], tmp_path: Path, *, when: str, **environ: str) -> int:
+    """Run a program, send it SIGTERM when it has printed a line, and return what it ended with."""
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
+    environ = {**clean, "AUTOGEN_OTEL_STORE": str(tmp_path / "store"), "PYTHONUNBUFFERED": "1", **environ}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as program:
+        assert program.stdout is not None
+        for line in program.stdout:
+            if when in line:
+                program.terminate()
+        return program.wait(60)
+
+
+def test_program_that_is_terminated_stores_what_is_queued(tmp_path):
+    """SIGTERM, by which containers are stopped, ends a program as ever and loses nothing."""
+    script = textwrap.dedent(ONE_REQUEST) + "\nprint('ready')\nimport time\ntime.sleep(60)"
+
+    code = terminated([sys.executable, "-c", script], tmp_path, when="ready")
+
+    assert (code, spans_in(tmp_path)) == (-signal.SIGTERM, {"req-1": 1})
+
+
+def test_program_that_is_terminated_does_not_wait_for_a_lock_of_its_own(tmp_path):
+    """A program that is interrupted while it holds a lock of ours ends, though its endpoint never answers."""
+    script = (
+        textwrap.dedent(ONE_REQUEST)
+        + "\nfrom autogen_otel.core.forks import fork_gate\nfork_gate.acquire()"
+        + "\nprint('ready')\nimport time\ntime.sleep(60)"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        code = terminated([sys.executable, "-c", script], tmp_path, when="ready", OTEL_EXPORTER_OTLP_ENDPOINT=endpoint)
+
+    assert code == -signal.SIGTERM
+
+
+def test_handler_of_the_application_for_the_signal_stays(tmp_path):
+    """An application that handles SIGTERM itself keeps its handler, and the signal is given back in the end."""
+    done = run(
+        """
+        import signal, autogen_otel
+        before = signal.getsignal(signal.SIGTERM)
+        autogen_otel.instrument()
+        autogen_otel.uninstrument()
+        after = signal.getsignal(signal.SIGTERM)
+        own = lambda *_: None
+        signal.signal(signal.SIGTERM, own)
+        autogen_otel.instrument()
+        print(before is after is signal.SIG_DFL, signal.getsignal(signal.SIGTERM) is own)
+        """,
+        tmp_path,
+    )
+
+    assert (done.stdout, done.stderr) == ("True True\n", "")
+
+
+def test_server_that_is_terminated_stores_what_is_queued(tmp_path):
+    """Uvicorn ends by raising its signal again, with which the process is killed; the last requests are stored."""
+    pytest.importorskip("uvicorn")
+    (tmp_path / "service.py").write_text(textwrap.dedent(ONE_REQUEST) + "\nasync def app(scope, receive, send): ...\n")
+    command = [sys.executable, "-m", "uvicorn", "service:app", "--port", "0", "--lifespan", "off"]
+
+    code = terminated(command, tmp_path, when="Uvicorn running", PYTHONPATH=str(tmp_path))
+
+    assert (code, spans_in(tmp_path)) == (-signal.SIGTERM, {"req-1": 1})
+
+
 def test_children_of_a_fork_go_on_telling(tmp_path):
     """Parent and children that were forked between two requests store each of their spans once, and nothing hangs."""
     done = run(
