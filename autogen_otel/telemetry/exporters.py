@@ -23,6 +23,10 @@ _GROUPS: Final = {
     METRICS: "opentelemetry_metrics_exporter",
     LOGS: "opentelemetry_logs_exporter",
 }
+_INSTALLED_BY: Final = {
+    "otlp_proto_http": "'autogen-otel[otlp]'",
+    "otlp_proto_grpc": "opentelemetry-exporter-otlp-proto-grpc",
+}
 
 
 def endpoint_of(signal: str, environ: Mapping[str, str] = os.environ) -> str | None:
@@ -51,9 +55,9 @@ def make(signal: str, name: str, environ: Mapping[str, str] = os.environ) -> Any
         name = "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"
     found = next(iter(entry_points(group=_GROUPS[signal], name=name)), None)
     if found is None:
-        package = name.replace("otlp_", "opentelemetry-exporter-otlp-").replace("_", "-")
-        hint = "pip install 'autogen-otel[otlp]'" if name == "otlp_proto_http" else f"pip install {package}"
-        _log.warning("no exporter %r for %s is installed (%s)", name, signal, hint)
+        # Only of these is it known who makes them.
+        hint = f", install it with: pip install {_INSTALLED_BY[name]}" if name in _INSTALLED_BY else ""
+        _log.warning("no exporter %r is installed, %s are kept in the local store%s", name, signal, hint)
         return None
     exporter = guard.call(_instance, found)
     return None if exporter is FAILED else exporter

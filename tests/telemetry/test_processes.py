@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -361,11 +362,18 @@ def test_exporter_named_by_the_environment_is_used(tmp_path):
     assert ('"name": "request"' in done.stdout, (tmp_path / "store").exists()) == (True, False)
 
 
-def test_missing_exporter_is_told_and_telemetry_is_kept(tmp_path):
-    """An exporter that is not installed gets a warning with the command that installs it; spans go to the store."""
-    done = run(ONE_REQUEST, tmp_path, OTEL_TRACES_EXPORTER="no_such")
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("no_such", ""), ("otlp_proto_grpc", ", install it with: pip install opentelemetry-exporter-otlp-proto-grpc")],
+)
+def test_missing_exporter_is_told_and_telemetry_is_kept(tmp_path, name, hint):
+    """An exporter that is not installed gets a warning, with the package where that is known; spans go to the store."""
+    if any(entry_points(group="opentelemetry_traces_exporter", name=name)):
+        pytest.skip(f"{name} is installed")
+    done = run(ONE_REQUEST, tmp_path, OTEL_TRACES_EXPORTER=name)
 
-    assert ("no exporter 'no_such' for traces is installed" in done.stderr, spans_in(tmp_path)) == (True, {"req-1": 1})
+    warning = f"no exporter '{name}' is installed, traces are kept in the local store{hint}\n"
+    assert (done.stderr.startswith(warning), spans_in(tmp_path)) == (True, {"req-1": 1})
 
 
 def test_entry_point_instruments_without_a_line_of_code(tmp_path):
