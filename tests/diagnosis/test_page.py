@@ -53,7 +53,7 @@ def browser() -> str:
     """Give the command of a browser."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
-        if os.environ.get("AUTOGEN_OTEL_REQUIRE_BACKENDS") == "1":
+        if os.environ.get("AUTOGEN_OTEL_REQUIRE_BROWSER") == "1":
             pytest.fail("there is no browser")
         pytest.skip("there is no browser")
     return found
