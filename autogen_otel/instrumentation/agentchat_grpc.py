@@ -1,8 +1,7 @@
 """AutoGen's runtime over gRPC: one trace and one request ID over all its processes, and the messages that get lost.
 
-An exception is recorded in the
-process in which it was raised: the sender gets only its text. AutoGen answers a message that never reaches an agent
-with nothing at all, and its sender waits for ever.
+An exception is recorded in the process in which it was raised: the sender gets only its text. AutoGen answers a message
+that never reaches an agent with nothing at all, and its sender waits for ever.
 """
 
 from __future__ import annotations
@@ -10,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from autogen_otel.core.facts import FaultKind, Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.faults.marks import recorded_fault
-from autogen_otel.instrumentation.agentchat_core import keep_factory_error, name_of
-from autogen_otel.instrumentation.agentchat_messages import Origin, adopt, current_request, open_here, take_origin
-from autogen_otel.instrumentation.carrier import CARRIED, extract, inject
+from autogen_otel.instrumentation.agentchat_core import keep_factory_error
+from autogen_otel.instrumentation.agentchat_grpc_host import GRPC_HOST
+from autogen_otel.instrumentation.agentchat_grpc_messages import open_lost, origin_of
+from autogen_otel.instrumentation.agentchat_messages import adopt, current_request, take_origin
+from autogen_otel.instrumentation.carrier import CARRIED, inject
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 _WORKER: Final = "autogen_ext.runtimes.grpc._worker_runtime"
-_HOST: Final = "autogen_ext.runtimes.grpc._worker_runtime_host_servicer"
-_NO_AGENT: Final = "agent_not_found"
 
 
 # Sending
@@ -71,22 +69,12 @@ def _address_event(runtime_message: Any, send_type: str, recipient: Any, telemet
 # Handling
 
 
-def _origin_of(message: Any) -> Origin:
-    """Return where a message of another process was sent; what it says is untrusted."""
-    if hasattr(message, "attributes"):
-        found = {key: message.attributes[key].ce_string for key in CARRIED if key in message.attributes}
-    else:
-        found = {key: message.metadata[key] for key in CARRIED if key in message.metadata}
-    request_id, telemetry = extract(found)
-    return Origin(request_id, None, telemetry)
-
-
 def _handle(_: Any, switch: Switch) -> Callable[..., Any]:
     async def process(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
         if not switch.on:
             return await wrapped(*args, **kwargs)
         (message,) = (*args, *kwargs.values())
-        guard.call(lambda: adopt(_origin_of(message)))
+        guard.call(lambda: adopt(origin_of(message)))
         try:
             return await wrapped(*args, **kwargs)
         except BaseException as error:
@@ -101,38 +89,7 @@ def _lose(message: Any, error: BaseException) -> None:
     if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
         return
     if recorded_fault(error, current_request()) is None:
-        _open_lost(message).fail(error)
-
-
-def _open_lost(message: Any) -> Any:
-    target = getattr(message, "target", None)
-    if target is None:
-        return open_here(Kind.WORKFLOW, "message")
-    name = name_of(target.type)
-    return open_here(Kind.AGENT, name, agent=name)
-
-
-# The host
-
-
-def _deliver(_: Any, switch: Switch) -> Callable[..., Any]:
-    async def process(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:
-        if switch.on:
-            guard.call(_look_for_agent, instance, args[0] if args else kwargs["request"])
-        return await wrapped(*args, **kwargs)
-
-    return process
-
-
-def _look_for_agent(host: Any, request: Any) -> None:
-    client = host._agent_type_to_client_id.get(request.target.type)
-    if host._data_connections.get(client) is None:
-        adopt(_origin_of(request))
-        opened = _open_lost(request)
-        opened.unheard = True
-        text = f"no worker has agent type {request.target.type}; the message is dropped, and its sender waits for ever"
-        opened.report(FaultKind.RAISED, _NO_AGENT, text)
-        opened.finish()
+        open_lost(message).fail(error)
 
 
 def grpc() -> tuple[Patch, ...]:
@@ -150,10 +107,5 @@ def grpc() -> tuple[Patch, ...]:
             wrap(keep_factory_error),
             "makes an agent at its first message, outside any except clause",
         ),
-        Patch(
-            _HOST,
-            "GrpcWorkerAgentRuntimeHostServicer._process_request",
-            wrap(_deliver),
-            "drops a message to an agent that no worker has",
-        ),
+        *GRPC_HOST,
     )
