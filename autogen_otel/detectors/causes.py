@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 MAX_OPEN: Final = 65_536
 
 
-# Where an open operation stands: in which request, and below which of its outermost operations.
-_Place: TypeAlias = "tuple[RequestFacts, int | None]"
+# Where an open operation stands: in which request, below which of its outermost operations, and for which agent a
+# speaker is being chosen.
+_Place: TypeAlias = "tuple[RequestFacts, int | None, str | None]"
 
 
 class Causes:
@@ -55,25 +56,30 @@ class Causes:
         """Take in that an operation started."""
         parent_id, kind = operation.parent_id, operation.kind
         if parent_id is None:
-            request, scope = RequestFacts(operation), None
+            request, scope, chooser = RequestFacts(operation), None, None
             self._world.begin(request)
-            self._by_id[operation.request_id] = (request, None)
+            self._by_id[operation.request_id] = (request, None, None)
         else:
             # The operation above may have ended before what it left behind in a task or thread.
             above = self._open.get(parent_id) or self._by_id.get(operation.request_id)
             if above is None:
                 return
-            request, scope = above
+            request, scope, chooser = above
             if kind is Kind.REQUEST and len(request.ids) < MAX_KEPT:
                 request.ids.add(operation.request_id)
         if scope is None and kind is not Kind.REQUEST:
             scope = operation.id
             request.called(operation)
-        self._open[operation.id] = (request, scope)
+        if scope not in request.agents:
+            request.meets(scope, operation.agent_name)
+        if kind is Kind.SPEAKER:
+            # AutoGen makes agents of its own for that, which nobody has heard of.
+            chooser = operation.agent_name
+        self._open[operation.id] = (request, scope, chooser)
         if len(self._open) > MAX_OPEN:
             self._forget_oldest()
         if kind is Kind.MODEL and names.FOREIGN_REQUESTS in operation.attributes:
-            self._cross(request, operation, operation.attributes[names.FOREIGN_REQUESTS])
+            self._cross(request, operation, operation.attributes[names.FOREIGN_REQUESTS], chooser)
 
     def finished(self, end: Finished) -> None:
         """Take in that an operation ended; of a request's own this is where its causes are told."""
@@ -81,10 +87,10 @@ class Causes:
         place = self._open.pop(operation.id, None)
         if place is None:
             return
-        request, scope = place
+        request, scope, chooser = place
         kind = operation.kind
         if kind is Kind.MODEL:
-            self._model_call_ended(request, end)
+            self._model_call_ended(request, end, chooser)
         elif (kind is Kind.TOOL or kind is Kind.CODE) and request.work_ended(end):
             self._keep(operation)
         if scope == operation.id or scope is None:
@@ -96,7 +102,7 @@ class Causes:
         """Take in an exception."""
         place = self._open.get(operation.id)
         if place is not None:
-            request, scope = place
+            request, scope, _ = place
             request.failures.add(operation, fault, scope)
             self._keep(operation)
 
@@ -112,7 +118,7 @@ class Causes:
         place = self._open.get(operation.id)
         if place is None:
             return
-        request, scope = place
+        request, scope, _ = place
         if scope is None or scope == operation.id:
             scope = operation.id
         else:
@@ -142,17 +148,17 @@ class Causes:
         place = self._open.get(operation.id)
         if place is None:
             return []
-        request, scope = place
+        request, scope, _ = place
         found = [one.other_id for one in request.crossings if one.live and one.operation.id == operation.id]
         found += [one.other.request_id for one in request.overlaps if one.scope == scope]
         others = [other for other in dict.fromkeys(found) if not (once and other in request.warned)]
         request.warned.update(others)
         return others
 
-    def _model_call_ended(self, request: RequestFacts, end: Finished) -> None:
+    def _model_call_ended(self, request: RequestFacts, end: Finished, chooser: str | None) -> None:
         operation = end.operation
         if names.FOREIGN_REQUESTS in end.attributes and names.FOREIGN_REQUESTS not in operation.attributes:
-            self._cross(request, operation, end.attributes[names.FOREIGN_REQUESTS])
+            self._cross(request, operation, end.attributes[names.FOREIGN_REQUESTS], chooser)
         refusals = request.refusals
         if request.call_ended(end):
             self._keep(operation)
@@ -168,11 +174,11 @@ class Causes:
             self._keep(operation)
             self._conclude(operation, Verdict(operation.request_id, operation.id, request.failed, findings))
 
-    def _cross(self, request: RequestFacts, operation: Operation, others: list[str]) -> None:
+    def _cross(self, request: RequestFacts, operation: Operation, others: list[str], chooser: str | None) -> None:
         for other_id in others:
             if other_id not in request.ids and len(request.crossings) < MAX_KEPT:
                 live = self._world.lives(other_id) or request.overlaps_with(other_id)
-                request.crossings.append(Crossing(operation, other_id, live))
+                request.crossings.append(Crossing(operation, other_id, live, chooser or operation.agent_name))
                 self._keep(operation)
 
     def _overlap(self, request: RequestFacts, overlap: Overlap) -> None:

@@ -68,11 +68,12 @@ def agent_of(operation: Operation) -> str:
     return f" of agent '{operation.agent_name}'" if operation.agent_name else ""
 
 
-def blame_on(operation: Operation, **more: str | int) -> dict[str, str | int]:
-    """Return whom an operation points to: agent, tool and process."""
+def blame_on(operation: Operation, agent: str | None = None, **more: str | int) -> dict[str, str | int]:
+    """Return whom an operation points to: process, tool and agent, its own one if no other is given."""
     blamed: dict[str, str | int] = {names.PROCESS_PID: operation.pid}
-    if operation.agent_name:
-        blamed[names.AGENT_NAME] = operation.agent_name
+    agent = agent or operation.agent_name
+    if agent:
+        blamed[names.AGENT_NAME] = agent
     if operation.tool_name:
         blamed[names.TOOL_NAME] = operation.tool_name
     return {**blamed, **more}

@@ -32,11 +32,12 @@ class Overlap(NamedTuple):
 
 
 class Crossing(NamedTuple):
-    """A model call of this request with another request's message in its prompt."""
+    """A model call of this request with another request's message in its prompt; `agent` is whose prompt that is."""
 
     operation: Operation
     other_id: str
     live: bool
+    agent: str | None
 
 
 class RequestFacts:
@@ -45,6 +46,7 @@ class RequestFacts:
     Attributes:
         root: Its own operation; its `id` is the identity of the request, for two may carry the same request ID.
         ids: Its request ID and those of requests that were opened inside it.
+        agents: The first agent of each of its chats, team runs and turns.
         failures: What went wrong below it.
         calls: The model calls that ended badly or carry evidence.
         cancelled: The model calls that were broken off.
@@ -59,6 +61,7 @@ class RequestFacts:
     """
 
     __slots__ = (
+        "agents",
         "called_at",
         "calls",
         "cancelled",
@@ -77,6 +80,7 @@ class RequestFacts:
     def __init__(self, root: Operation) -> None:
         self.root = root
         self.ids = {root.request_id}
+        self.agents: dict[int, str] = {}
         self.failures = Failures()
         self.calls: list[Finished] = []
         self.cancelled: list[Finished] = []
@@ -121,6 +125,11 @@ class RequestFacts:
         file = get(names.CODE_FILE)
         if file and not self.called_at:
             self.called_at = f"{file}:{get(names.CODE_LINE)} in {get(names.CODE_FUNCTION)}"
+
+    def meets(self, scope: int | None, agent_name: str | None) -> None:
+        """Note the agent of an operation; of each chat, team run or turn the first one is kept."""
+        if scope is not None and agent_name is not None and len(self.agents) < MAX_KEPT:
+            self.agents.setdefault(scope, agent_name)
 
     def call_ended(self, end: Finished) -> bool:
         """Note the end of a model call; tell whether it is evidence of anything."""

@@ -74,8 +74,8 @@ def _crossings(request: RequestFacts) -> Iterator[Finding]:
         if not crossings:
             continue
         others = list(dict.fromkeys(one.other_id for one in crossings))
-        operation = crossings[0].operation
-        who = f"agent '{operation.agent_name}'" if operation.agent_name else f"model '{operation.name}'"
+        operation, agent = crossings[0].operation, crossings[0].agent
+        who = f"agent '{agent}'" if agent else f"model '{operation.name}'"
         yield Finding(
             Cause.SHARED_STATE,
             "foreign_message" if live else "kept_history",
@@ -86,7 +86,7 @@ def _crossings(request: RequestFacts) -> Iterator[Finding]:
                 Evidence(one.operation.id, f"the prompt holds a message of request {one.other_id}")
                 for one in crossings[:MAX_EVIDENCE]
             ),
-            blame_on(operation),
+            blame_on(operation, agent),
         )
 
 
@@ -110,7 +110,7 @@ def _overlaps(request: RequestFacts) -> Iterator[Finding]:
                 )
             )
         ),
-        blame_on(first.own, **{names.CONVERSATIONS: first.conversation}),
+        blame_on(first.own, request.agents.get(first.scope), **{names.CONVERSATIONS: first.conversation}),
     )
 
 

@@ -15,12 +15,6 @@ if TYPE_CHECKING:
 
 _CAUSES: Final = {cause.value: cause for cause in Cause}
 _CITED: Final = re.compile(r"(?P<what>span|fault):(?P<id>[0-9a-f]{16}) ?(?P<says>.*)", re.DOTALL)
-_BLAME: Final = {
-    names.LOG_AGENT_NAME: names.AGENT_NAME,
-    names.LOG_TOOL_NAME: names.TOOL_NAME,
-    names.LOG_PID: names.PROCESS_PID,
-    names.LOG_RAISED_AT: names.FAULT_RAISED_AT,
-}
 
 
 def verdict_in(operation: Operation, lines: list[Line], *, failed: bool) -> Verdict | None:
@@ -38,7 +32,7 @@ def verdict_in(operation: Operation, lines: list[Line], *, failed: bool) -> Verd
             str(line.told.get(names.LOG_SUMMARY, "")),
             line.told.get(names.LOG_CERTAIN) is True,
             _evidence(line.told.get(names.LOG_EVIDENCE), operation) or (Evidence(operation.id, "the request"),),
-            {name: line.told[short] for short, name in _BLAME.items() if short in line.told},
+            _blame(line.told.get(names.LOG_BLAME)),
         )
         for line in lines
         if (cause := _CAUSES.get(str(line.told.get(names.LOG_CAUSE)))) is not None
@@ -47,11 +41,8 @@ def verdict_in(operation: Operation, lines: list[Line], *, failed: bool) -> Verd
 
 
 def _evidence(told: Any, operation: Operation) -> tuple[Evidence, ...]:
-    """Return what is cited: texts that begin with `span:<id>` or `fault:<id>`, in a list or its JSON."""
-    try:
-        items = json.loads(told) if isinstance(told, str) else told
-    except ValueError:
-        return ()
+    """Return what is cited: texts that begin with `span:<id>` or `fault:<id>`."""
+    items = _plain(told)
     cited = [found for item in items if (found := _CITED.match(str(item)))] if isinstance(items, list) else []
     return tuple(
         Evidence(int(found["id"], 16), found["says"])
@@ -59,3 +50,18 @@ def _evidence(told: Any, operation: Operation) -> tuple[Evidence, ...]:
         else Evidence(operation.id, found["says"], found["id"])
         for found in cited
     )
+
+
+def _blame(told: Any) -> dict[str, str | int]:
+    """Return who is to blame, by attribute name."""
+    blamed = _plain(told)
+    pairs = blamed.items() if isinstance(blamed, dict) else ()
+    return {str(name): value for name, value in pairs if isinstance(value, (str, int))}
+
+
+def _plain(told: Any) -> Any:
+    """Return a list or an object, which in a log record of OTLP is JSON; None for what is neither."""
+    try:
+        return json.loads(told) if isinstance(told, str) else told
+    except ValueError:
+        return None

@@ -193,6 +193,7 @@ def _cause_fields(finding: Finding, evidence: list[str]) -> dict[str, Any]:
         names.LOG_SUMMARY: finding.summary,
         names.LOG_CERTAIN: finding.certain,
         names.LOG_EVIDENCE: evidence,
+        names.LOG_BLAME: dict(finding.blame),
     }
 
 

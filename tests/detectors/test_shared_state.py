@@ -7,7 +7,7 @@ import pytest
 from autogen_otel.core import names
 from autogen_otel.core.facts import ExceptionData, Kind
 
-from .facts import AUTOGEN, Facts, findings, only
+from .facts import AUTOGEN, Facts, findings, only, verdicts
 
 
 def serve(facts: Facts, request: str, conversation: str = "1-2") -> None:
@@ -96,6 +96,34 @@ def overlapping() -> Facts:
 def test_two_live_requests_with_one_conversation():
     """Both get the finding, though both have answered."""
     assert findings(overlapping()) == {"r-1": ["shared_state/overlap"], "r-2": ["shared_state/overlap"]}
+
+
+def test_the_agent_that_answers_in_a_shared_chat_is_named():
+    """The chat itself belongs to two agents; the one that replies is who its author looks for."""
+    facts = Facts()
+    (first, chat1), (second, chat2) = facts.request("r-1"), facts.request("r-2")
+    facts.use(chat1, "1-2")
+    facts.use(chat2, "1-2")
+    facts.end(first, chat1, facts.open(Kind.AGENT, "clerk", chat1, agent="clerk"))
+    facts.end(second, chat2, facts.open(Kind.AGENT, "clerk", chat2, agent="clerk"))
+
+    assert [verdict.findings[0].blame.get(names.AGENT_NAME) for verdict in verdicts(facts)] == ["clerk", "clerk"]
+
+
+def test_of_a_choice_of_speaker_the_manager_is_named():
+    """AutoGen makes an agent of its own for that; its prompt is that of the group."""
+    facts = Facts()
+    other, _ = facts.request("r-1")
+    root, chat = facts.request("r-2")
+    turn = facts.open(Kind.AGENT, "manager", chat, agent="manager")
+    choice = facts.open(Kind.SPEAKER, "select_speaker", turn)
+    inner = facts.open(Kind.WORKFLOW, "checker -> selector", choice)
+    asked = facts.open(Kind.AGENT, "selector", inner, agent="selector")
+    facts.model(asked, FOREIGN_REQUESTS=["r-1"])
+    facts.end(root, chat, turn, choice, inner, asked)
+    facts.end(other)
+
+    assert only(facts).blame[names.AGENT_NAME] == "manager"
 
 
 def test_a_conversation_is_held_until_the_outermost_chat_ends():

@@ -137,15 +137,15 @@ def test_what_raises_nothing_has_a_line_of_the_application_too(ran):
 
 @pytest.mark.parametrize("line", LINES)
 def test_log_records_alone_tell_the_causes(line, tmp_path):
-    """Where all spans were sampled away, the log records tell the same causes of the same requests."""
+    """Where all spans were sampled away, the log records tell the same causes, and who is to blame."""
     sampled_away = run(line, tmp_path, OTEL_TRACES_SAMPLER="always_off")
     found = gathered(sampled_away.store)
 
-    told = {name: [one["failed"], one["findings"][0]["summary"]] for name, one in verdicts(diagnose(found)).items()}
-    assert (len(found.spans), told) == (
-        0,
-        {name: [one["failed"], one["findings"][0]["summary"]] for name, one in sampled_away.live.items()},
-    )
+    def short(told: dict[str, Any]) -> dict[str, Any]:
+        first = {name: one["findings"][0] for name, one in told.items()}
+        return {name: [told[name]["failed"], one["summary"], one["blame"]] for name, one in first.items()}
+
+    assert (len(found.spans), short(verdicts(diagnose(found)))) == (0, short(sampled_away.live))
 
 
 def test_faults_alone_tell_what_they_prove(tmp_path):

@@ -42,7 +42,7 @@ def _messages(app: App) -> Any:
             app.words.user, human_input_mode="NEVER", code_execution_config=False, is_termination_msg=ends
         )
         group = autogen.GroupChat([user, *members], messages=said, max_round=3)
-        manager = autogen.GroupChatManager(group, llm_config=model)
+        manager = autogen.GroupChatManager(group, name=app.words.agents[3], llm_config=model)
         return last(await user.a_initiate_chat(manager, message=question.text, silent=True))
 
     return handle
