@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry import context as otel_context
+from opentelemetry.trace import Status, StatusCode, set_span_in_context
+
 from autogen_otel.core.guard import guard
+from autogen_otel.instrumentation.agentchat_core import name_of
 from autogen_otel.instrumentation.agentchat_messages import Origin, Within, begin_sending
 from autogen_otel.instrumentation.agentchat_teams import is_false_alarm
 from autogen_otel.instrumentation.content import content_of
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from opentelemetry.trace import Span
+
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -26,6 +32,55 @@ Kwargs = dict[str, Any]
 _MESSAGE: Final = "message"
 # Where a message keeps its origin on AutoGen's own metadata of it, with which it goes.
 ORIGIN: Final = "__autogen_otel_origin__"
+
+
+class _Current:
+    """Makes a span the current one, and leaves whatever context it is left in as it is, if the span is not current.
+
+    AutoGen holds the span of a message while it waits. When a loop ends before that, the garbage collector leaves it in
+    the context in which it is at work, where OpenTelemetry's own way to leave a span fails and logs an error.
+    """
+
+    __slots__ = ("_before", "_record", "_span", "_telemetry")
+
+    def __init__(self, span: Span, record: bool) -> None:
+        self._span = span
+        self._record = record
+        self._before = otel_context.get_current()
+        self._telemetry = set_span_in_context(span, self._before)
+
+    def __enter__(self) -> Span:
+        otel_context.attach(self._telemetry)
+        return self._span
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if otel_context.get_current() is self._telemetry:
+            otel_context.attach(self._before)
+        if isinstance(error, Exception):
+            if self._record:
+                self._span.record_exception(error)
+            self._span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        self._span.end()
+
+
+class _Helper:
+    """Stands for AutoGen's TraceHelper, with a tracer that makes a span current in our way."""
+
+    __slots__ = ("_tracer", "instrumentation_builder_config")
+
+    def __init__(self, helper: Any) -> None:
+        self.instrumentation_builder_config = helper.instrumentation_builder_config
+        self._tracer = helper.tracer
+
+    @property
+    def tracer(self) -> _Helper:
+        """The tracer: itself, for it has the one method of it that AutoGen calls."""
+        return self
+
+    def start_as_current_span(self, *args: Any) -> _Current:
+        """Start a span: arguments as AutoGen gives them, which are those of OpenTelemetry in their order."""
+        *known, record, _, _ = args
+        return _Current(self._tracer.start_span(*known), record)
 
 
 class _Processing:
@@ -70,6 +125,18 @@ class _Intercepting:
             guard.call(self._within.__exit__)
 
 
+def _shorten(_: Any, switch: Switch) -> Callable[..., Any]:
+    """Leave out of a span's name what is a user's, or a session's: the key of an agent, and the source of a topic."""
+
+    def get_span_name(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
+        kind = getattr(args[1] if len(args) > 1 else kwargs.get("destination"), "type", None)
+        if not switch.on or not isinstance(kind, str):
+            return wrapped(*args, **kwargs)
+        return f"autogen {args[0] if args else kwargs['operation']} {name_of(kind)}"
+
+    return get_span_name
+
+
 def _changed(step: str, kwargs: Kwargs, content: bool) -> Kwargs:
     """Return how AutoGen is to open its span instead."""
     attributes = kwargs.get("attributes")
@@ -100,14 +167,17 @@ def message_spans(content: bool) -> tuple[Patch, ...]:
     """
 
     def make(_: Any, switch: Switch) -> Callable[..., Any]:
-        def trace_block(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
+        def trace_block(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:
             if not switch.on or len(args) < 2:
                 return wrapped(*args, **kwargs)
             step, destination = args
             if step == "create":
                 # An agent is asked and waited for; a topic is only told.
                 guard.call(begin_sending, type(destination).__name__ == "AgentId")
-            return _around(wrapped(*args, **(guard.call(_changed, step, kwargs, content) or kwargs)), step, kwargs)
+            opening = getattr(wrapped, "__func__", None)
+            kwargs = guard.call(_changed, step, kwargs, content) or kwargs
+            block = wrapped(*args, **kwargs) if opening is None else opening(_Helper(instance), *args, **kwargs)
+            return guard.call(_around, block, step, kwargs) or block
 
         return trace_block
 
@@ -117,5 +187,11 @@ def message_spans(content: bool) -> tuple[Patch, ...]:
             "TraceHelper.trace_block",
             wrap(make),
             "AutoGen's span of each step of a message; it holds the whole message",
+        ),
+        Patch(
+            "autogen_core._telemetry._tracing_config",
+            "MessageRuntimeTracingConfig.get_span_name",
+            wrap(_shorten),
+            "its name holds the key of an agent, which a team and an application make anew for each run",
         ),
     )

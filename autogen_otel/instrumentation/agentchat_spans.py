@@ -19,7 +19,6 @@ from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from contextvars import Token
 
 # The agent that a team is about to ask, as its runtime knows it: name and ID.
 _asked: ContextVar[tuple[str, str] | None] = ContextVar("autogen_otel_asked", default=None)
@@ -48,17 +47,16 @@ class _Asking(_CurrentSpan):
     """The same around a team's call of an agent, whose operation begins inside."""
 
     def __init__(self, name: str, agent_id: str) -> None:
-        self._name = name
-        self._agent_id = agent_id
-        self._token: Token[tuple[str, str] | None] | None = None
+        self._asked = (name, agent_id)
 
     def __enter__(self) -> trace.Span:
-        self._token = _asked.set((self._name, self._agent_id))
+        _asked.set(self._asked)
         return super().__enter__()
 
     def __exit__(self, *_: object) -> None:
-        if self._token is not None:
-            _asked.reset(self._token)
+        # The garbage collector may come here in another context; what is there is none of ours.
+        if _asked.get() is self._asked:
+            _asked.set(None)
 
 
 def _standing_in(choose: Callable[..., _CurrentSpan | None]) -> Callable[[Any, Switch], Any]:

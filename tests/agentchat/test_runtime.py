@@ -699,6 +699,32 @@ def test_healthy_agents_of_a_failed_team_show_no_error(recorder):
     )
 
 
+def test_names_of_message_spans_are_few(recorder):
+    """Each run of a team has keys of its own, which stand in an attribute and not in the name; so do an agent's."""
+
+    async def main() -> None:
+        await team_of(Saying("a")).run(task="go")
+        async with running() as runtime:
+            await add(runtime, "agent", topic="default")
+            for session in ("session-1", "session-2"):
+                await runtime.send_message(Ask("1"), AgentId("agent", session))
+                await runtime.publish_message(News("1"), DefaultTopicId("default", session))
+            await runtime.stop_when_idle()
+
+    asyncio.run(main())
+
+    spans = [span for span in recorder.spans if span.name.startswith("autogen ")]
+    assert (
+        [name for name in {span.name for span in spans} if any(letter.isdigit() for letter in name)],
+        {span.name for span in spans if "agent" in span.name},
+        {span.attributes["messaging.destination"] for span in spans} >= {"agent.(session-1)-A", "agent.(session-2)-A"},
+    ) == (
+        [],
+        {f"autogen {step} agent" for step in ("create", "send", "process")},
+        True,
+    )
+
+
 @pytest.mark.parametrize("content", [False, True])
 def test_messages_stay_private(application, content):
     """A message stands on AutoGen's span of its handling only for those who ask for content, and without secrets."""

@@ -199,16 +199,29 @@ async def test_streamed_answer_that_is_left_still_counts(recorder, provider):
     assert ends == {("invoke_agent", Outcome.CANCELLED), ("chat", Outcome.CANCELLED)}
 
 
-def test_stream_whose_loop_is_gone(recorder, provider):
+class Endless(Saying):
+    """An agent that never comes to an end."""
+
+    async def on_messages(self, messages: Any, cancellation_token: Any) -> Any:
+        await asyncio.Event().wait()
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.parametrize(
+    ("make", "name"), [(lambda: Saying("a"), "a"), (lambda: RoundRobinGroupChat([Endless("a")], name="team"), "team")]
+)
+def test_stream_whose_loop_is_gone(recorder, make, name):
     """Without a loop that could close it, the span ends when the stream is thrown away."""
     loop = asyncio.new_event_loop()
-    stream = Saying("a").run_stream(task="go")
+    stream = make().run_stream(task="go")
     loop.run_until_complete(anext(stream))
+    for _ in range(100):
+        loop.run_until_complete(asyncio.sleep(0))
     loop.close()
     del stream
     gc.collect()
 
-    assert outcomes(recorder) == [("a", "cancelled")]
+    assert (outcomes(recorder, name)[-1], unclosed(recorder)) == ((name, "cancelled"), [])
 
 
 async def test_error_inside_a_stream_comes_out_as_it_is(recorder, make, provider):
