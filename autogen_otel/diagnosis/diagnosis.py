@@ -16,7 +16,9 @@ from autogen_otel.diagnosis.seen import Diagnosis, Seen
 from autogen_otel.diagnosis.stored_operations import placed, root_of, trees_of
 
 if TYPE_CHECKING:
-    from autogen_otel.core.causes import Verdict
+    from collections.abc import Iterator
+
+    from autogen_otel.core.causes import Evidence, Verdict
     from autogen_otel.core.facts import Fault, Finished, Operation, Settled, Stalled, Used
     from autogen_otel.diagnosis.gathered import Gathered
     from autogen_otel.diagnosis.stored_operations import Placed
@@ -72,7 +74,7 @@ class _Log:
         """Note which other requests the evidence about a request points to."""
         of = {one.operation.id: one for one in self.requests}
         for one in self.requests:
-            for evidence in one.verdict.findings[0].evidence if one.verdict else ():
+            for evidence in _evidence(one):
                 other = of.get(root_of(evidence.operation_id, self._operations.spans))
                 if other is not None and other is not one and other not in one.others:
                     one.others.append(other)
@@ -113,6 +115,15 @@ class _Log:
         # What has no end was never judged when it happened either.
         if operation.id not in self._operations.unfinished:
             self._of[operation.id].verdict = verdict
+
+
+def _evidence(seen: Seen) -> Iterator[Evidence]:
+    """Yield what proves the cause of a request, of each finding that names it."""
+    verdict = seen.verdict
+    if verdict is not None:
+        for finding in verdict.findings:
+            if finding.cause is verdict.cause:
+                yield from finding.evidence
 
 
 class _Marks:

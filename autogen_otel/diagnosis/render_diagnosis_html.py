@@ -5,12 +5,14 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from autogen_otel.core import names
 from autogen_otel.core.causes import Cause
 from autogen_otel.detectors.pages import page_of
 from autogen_otel.diagnosis.charts import concurrency, state_of, time_line
-from autogen_otel.diagnosis.render_diagnosis import BLAMED, paragraphs
+from autogen_otel.diagnosis.render_diagnosis import BLAMED, paragraphs, what_is
 from autogen_otel.diagnosis.render_fault import place
 from autogen_otel.diagnosis.suspects import PACKAGE, own_line, raising_frame
+from autogen_otel.diagnosis.traits import together
 from autogen_otel.diagnosis.waterfall import waterfall
 from autogen_otel.diagnosis.words import count, duration, plain, share, when
 
@@ -61,13 +63,15 @@ def _view(diagnosis: Diagnosis, source: str, made_ns: int) -> dict[str, Any]:
         "groups": [_group(number, group, diagnosis, most) for number, group in enumerate(diagnosis.groups, 1)],
         "concurrency": concurrency(diagnosis),
         "time_line": time_line(diagnosis),
-        "common": [_trait(trait) for trait in diagnosis.common[:_TRAITS]],
+        "common": [_traits(alike) for alike in together(diagnosis.common)[:_TRAITS]],
     }
 
 
 def _group(number: int, group: Group, diagnosis: Diagnosis, most: int) -> dict[str, Any]:
     page, total = page_of(group.cause), len(diagnosis.requests)
-    frame, own = raising_frame(group), own_line(group)
+    blame, own = _blame(group), own_line(group)
+    raised = BLAMED[names.FAULT_RAISED_AT] in {label for label, _, _ in blame}
+    frame = raising_frame(group) if raised else None
     proved = "proved" if group.certain == len(group.requests) else f"{group.certain} of them proved, the others hints"
     return {
         "number": number,
@@ -82,10 +86,10 @@ def _group(number: int, group: Group, diagnosis: Diagnosis, most: int) -> dict[s
         "details": [(plain(detail), number) for detail, number in group.details.items()],
         "first": when(group.first_ns),
         "last": when(group.last_ns),
-        "blame": _blame(group),
+        "blame": blame,
         "raised_at": None if frame is None else (place(frame), plain(frame.source)),
         "own": None if own is None else (place(own), plain(own.source)),
-        "common": [_trait(trait) for trait in group.common[:3]],
+        "common": [_traits(alike) for alike in together(group.common)[:3]],
         "symptom": page.symptom,
         "why": page.cause,
         "fix": paragraphs(page.fix),
@@ -119,9 +123,10 @@ def _example(seen: Seen, diagnosis: Diagnosis) -> dict[str, Any]:
     }
 
 
-def _trait(trait: Trait) -> dict[str, Any]:
+def _traits(alike: list[Trait]) -> dict[str, Any]:
+    trait = alike[0]
     return {
-        "what": f"{plain(trait.key)} {'' if trait.value.startswith('>=') else '= '}{plain(trait.value)}",
+        "what": [what_is(one) for one in alike],
         "failing": f"{trait.failing} of {trait.of_failing}",
         "others": f"{trait.others} of {trait.of_others}",
         "failing_share": round(100 * trait.failing / trait.of_failing, 2),
