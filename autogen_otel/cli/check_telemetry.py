@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import _logs, metrics, trace
@@ -91,37 +89,17 @@ def _exporter(signal: str, name: str) -> Iterator[Finding]:
     if name == exporters.STORE:
         yield Finding("telemetry", Level.OK, f"{signal} go to the local store")
         return
-    package = _missing(signal, name)
-    if package:
+    full_name = exporters.full_name(signal, name)
+    if exporters.entry_of(signal, full_name) is None:
         text = f"{signal} should go to {name}, but its exporter is not installed: they go to the local store"
-        yield Finding("telemetry", Level.PROBLEM, text, f"pip install {package}")
+        yield Finding("telemetry", Level.PROBLEM, text, exporters.INSTALL.get(full_name, "correct the name"))
         return
     if not name.startswith("otlp"):
         yield Finding("telemetry", Level.OK, f"{signal} go to the exporter {name!r}")
         return
-    answer = probe(signal, grpc=_is_grpc(signal, name))
+    answer = probe(signal, grpc=full_name == "otlp_proto_grpc")
     text = f"{signal} go to {answer.url}, which {answer.text}"
     yield Finding("telemetry", Level.OK if answer.ok else Level.PROBLEM, text, _advice(signal, answer))
-
-
-def _is_grpc(signal: str, name: str, environ: dict[str, str] | None = None) -> bool:
-    if name != "otlp":
-        return name == "otlp_proto_grpc"
-    environ = environ or dict(os.environ)
-    signal_protocol = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL")
-    return (signal_protocol or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL")) == "grpc"
-
-
-def _missing(signal: str, name: str) -> str:
-    """Return what to install for an exporter; empty when it is there."""
-    entry = name
-    if name == "otlp":
-        entry = "otlp_proto_grpc" if _is_grpc(signal, name) else "otlp_proto_http"
-    if entry_points(group=f"opentelemetry_{signal}_exporter", name=entry):
-        return ""
-    if entry == "otlp_proto_http":
-        return "'autogen-otel[otlp]'"
-    return entry.replace("otlp_", "opentelemetry-exporter-otlp-").replace("_", "-")
 
 
 def _advice(signal: str, answer: Answer) -> str:

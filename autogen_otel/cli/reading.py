@@ -71,8 +71,9 @@ def unreadable(reading: Reading, error: OSError) -> int:
     """Say why there is nothing to read, and return the exit code."""
     if isinstance(error, StoreNotFound):
         say(f"{error}")
-        say("Telemetry is stored there only when no OTEL_EXPORTER_OTLP_ENDPOINT is set; AUTOGEN_OTEL_STORE names")
-        say("another folder. `autogen-otel doctor` says where it goes.")
+        say("Telemetry is stored there only where no OTEL_EXPORTER_OTLP_ENDPOINT is set and the application, or")
+        say("opentelemetry-distro, sets up no provider of its own; AUTOGEN_OTEL_STORE names another folder.")
+        say("`autogen-otel doctor`, in the environment of the application, says where it goes.")
     else:
         say(f"{reading.path} cannot be read: {error.strerror or error}")
     return 1

@@ -11,6 +11,7 @@ from autogen_otel.core.guard import FAILED, guard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.metadata import EntryPoint
 
 _log = logging.getLogger("autogen_otel")
 
@@ -23,9 +24,10 @@ _GROUPS: Final = {
     METRICS: "opentelemetry_metrics_exporter",
     LOGS: "opentelemetry_logs_exporter",
 }
-_INSTALLED_BY: Final = {
-    "otlp_proto_http": "'autogen-otel[otlp]'",
-    "otlp_proto_grpc": "opentelemetry-exporter-otlp-proto-grpc",
+# Of no other exporter is it known who makes it.
+INSTALL: Final = {
+    "otlp_proto_http": "pip install 'autogen-otel[otlp]'",
+    "otlp_proto_grpc": "pip install opentelemetry-exporter-otlp-proto-grpc",
 }
 
 
@@ -48,19 +50,29 @@ def chosen(signal: str, environ: Mapping[str, str] = os.environ) -> tuple[str, .
 
 def make(signal: str, name: str, environ: Mapping[str, str] = os.environ) -> Any:
     """Return an exporter by its OpenTelemetry name; None, with a warning that says what to do, if it cannot be made."""
-    if name == "otlp":
-        protocol = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL") or environ.get(
-            "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"
-        )
-        name = "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"
-    found = next(iter(entry_points(group=_GROUPS[signal], name=name)), None)
+    name = full_name(signal, name, environ)
+    found = entry_of(signal, name)
     if found is None:
-        # Only of these is it known who makes them.
-        hint = f", install it with: pip install {_INSTALLED_BY[name]}" if name in _INSTALLED_BY else ""
+        hint = f", install it with: {INSTALL[name]}" if name in INSTALL else ""
         _log.warning("no exporter %r is installed, %s are kept in the local store%s", name, signal, hint)
         return None
     exporter = guard.call(_instance, found)
     return None if exporter is FAILED else exporter
+
+
+def full_name(signal: str, name: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the name of an exporter with its protocol: `otlp` leaves that to a variable of its own."""
+    if name != "otlp":
+        return name
+    protocol = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL") or environ.get(
+        "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"
+    )
+    return "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"
+
+
+def entry_of(signal: str, name: str) -> EntryPoint | None:
+    """Return the entry point of an exporter; None where it is not installed."""
+    return next(iter(entry_points(group=_GROUPS[signal], name=name)), None)
 
 
 def _instance(found: Any) -> Any:

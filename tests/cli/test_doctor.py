@@ -18,6 +18,7 @@ from autogen_otel.cli.check_environment import environment
 from autogen_otel.cli.check_telemetry import store
 from autogen_otel.cli.probe import probe
 from autogen_otel.instrumentation import ADAPTERS
+from autogen_otel.telemetry import exporters
 
 from .conftest import bare_environment
 
@@ -184,6 +185,24 @@ def test_password_in_an_endpoint_is_not_printed(nobody):
     found = probe("traces", grpc=False, environ={"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": url})
 
     assert (found.url, "secret" in found.text) == (nobody, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("no_such", "correct the name"),
+        ("otlp_proto_grpc", "pip install opentelemetry-exporter-otlp-proto-grpc"),
+    ],
+)
+def test_exporter_that_is_not_installed_is_a_problem(tmp_path, name, fix):
+    """It is said what to install where that is known, and nothing is recommended by a name that nobody knows."""
+    if exporters.entry_of(exporters.TRACES, name):
+        pytest.skip(f"{name} is installed")
+
+    _, findings = doctor(AUTOGEN_OTEL_STORE=str(tmp_path), OTEL_TRACES_EXPORTER=name)
+
+    text = f"traces should go to {name}, but its exporter is not installed: they go to the local store"
+    assert [finding["fix"] for finding in findings if finding["text"] == text] == [fix]
 
 
 def levels(**environ: str) -> list[str]:
