@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import trace
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from autogen_otel.core.facts import ExceptionData
 
+# Where a record of ours keeps its fields.
+FIELDS: Final = "autogen_otel_fields"
+
 
 def add_request_fields(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:  # noqa: ARG001
     """Add request, agent, tool, trace and exception to an event: a structlog processor.
@@ -30,6 +33,8 @@ def add_request_fields(logger: Any, method: str, event: MutableMapping[str, Any]
 
 
 def _add(event: MutableMapping[str, Any]) -> None:
+    # Our own records have a text for people, and the same in fields.
+    event.update(event.pop(FIELDS, None) or getattr(event.get("_record"), FIELDS, {}))
     for key, value in context_fields().items():
         event.setdefault(key, value)
     error = exception_of(event.get("exc_info"))

@@ -23,7 +23,6 @@ else:
     _StreamHandler = logging.StreamHandler
 
 OWN: Final = "autogen_otel"
-FIELDS: Final = "autogen_otel_fields"
 _WRAP: Final = structlog.stdlib.ProcessorFormatter.wrap_for_formatter
 # Libraries below AutoGen whose records belong to a request.
 _LIBRARIES: Final = ("autogen", "openai", "httpx", "httpx2")
@@ -76,7 +75,7 @@ def configured_here() -> bool:
 def json_formatter() -> logging.Formatter:
     """Return a formatter that makes one JSON object of a record."""
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[*_shared(), structlog.stdlib.ExtraAdder(), _own_fields],
+        foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *_shared()],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             exception_as_data,
@@ -98,12 +97,6 @@ def _shared() -> list[Processor]:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         add_request_fields,
     ]
-
-
-def _own_fields(logger: Any, method: str, event: EventDict) -> EventDict:  # noqa: ARG001
-    """Take the fields of our own records in place of their readable text."""
-    event.update(event.pop(FIELDS, {}))
-    return event
 
 
 def _in_order(logger: Any, method: str, event: EventDict) -> EventDict:  # noqa: ARG001

@@ -15,8 +15,8 @@ from autogen_otel.core import names
 from autogen_otel.core.causes import Cause
 from autogen_otel.core.facts import Kind, Outcome
 from autogen_otel.operations.listeners import Listener
-from autogen_otel.telemetry.log_fields import chain_as_data, context_fields, trace_fields
-from autogen_otel.telemetry.log_setup import FIELDS, OWN, FallbackHandler, configured_here
+from autogen_otel.telemetry.log_fields import FIELDS, chain_as_data, context_fields, trace_fields
+from autogen_otel.telemetry.log_setup import OWN, FallbackHandler, configured_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ class Faults(Listener):
     def _tell(self, level: int, event: str, fields: dict[str, Any]) -> None:
         fields = {**context_fields(), **fields}
         if structlog.is_configured() and not configured_here():
-            structlog.get_logger(OWN).log(level, event, **fields)
+            structlog.get_logger(OWN).log(level, event, logger=OWN, **fields)
         elif not logging.getLogger().handlers or self._stdlib.isEnabledFor(level):
             record = self._stdlib.makeRecord(OWN, level, __file__, 0, _readable(event, fields), (), None)
             setattr(record, FIELDS, {"event": event, **fields})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -54,15 +55,42 @@ def test_readme_names_what_can_be_imported():
     assert used - set(autogen_otel.__all__) == set()
 
 
-def test_python_of_the_documents_runs(tmp_path):
-    """Each block of docs/logging.md that imports what it needs runs as it stands."""
-    blocks = [
-        block for block in re.findall(r"```python\n(.*?)```", read("docs/logging.md"), re.DOTALL) if "import" in block
-    ]
+LOGGING = re.findall(r"## ([^\n]+)\n[^#]*?```python\n(import.*?)```", read("docs/logging.md"), re.DOTALL)
+REQUEST = """
+autogen_otel.instrument()
+try:
+    with autogen_otel.request("req-42"):
+        logging.getLogger("shop").warning("looking up p9")
+        raise KeyError("p9")
+except KeyError:
+    logging.getLogger("shop").exception("no answer")
+"""
 
-    for block in blocks:
-        subprocess.run([sys.executable, "-c", block], check=True, timeout=60, env={"AUTOGEN_OTEL_STORE": str(tmp_path)})
-    assert len(blocks) == 2
+
+@pytest.mark.parametrize("recipe", [code for _, code in LOGGING], ids=[title for title, _ in LOGGING])
+def test_recipe_for_logging_gives_every_line_its_fields(tmp_path, recipe):
+    """Each recipe of docs/logging.md, as it stands, makes one JSON object a line with the fields of a request."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import logging\n{recipe}{REQUEST}"],
+        check=True,
+        timeout=60,
+        capture_output=True,
+        text=True,
+        env={"AUTOGEN_OTEL_STORE": str(tmp_path)},
+    )
+    lines = {line["event"]: line for line in map(json.loads, (done.stdout + done.stderr).splitlines())}
+
+    keys = ("timestamp", "level", "event", "logger", "request_id", "exception_type", "exception", "trace_id", "span_id")
+    exception, where = {"exception_type", "exception"}, {"request_id", "trace_id", "span_id"}
+    assert {event: set(keys) - set(line) for event, line in lines.items()} == {
+        "request started": exception,
+        "looking up p9": exception,
+        "fault": set(),
+        "cause": exception,
+        "request finished": {"exception"},
+        "no answer": where,
+    }
+    assert lines["fault"]["exception"][0]["frames"][-1]["function"] == "<module>"
 
 
 def test_public_names_are_twelve_at_most_and_have_a_page():
