@@ -37,6 +37,9 @@ class Measurements:
         _all.add(self)
         after_fork_in_child(self._forget)
 
+    def __len__(self) -> int:
+        return len(self._waiting)
+
     def add(self, histogram: Histogram, amount: float, labels: dict[str, str]) -> None:
         """Let a measurement wait; the labels must not be changed afterwards."""
         waiting = self._waiting
@@ -52,7 +55,7 @@ class Measurements:
                 try:
                     histogram, amount, labels, context = take()
                 except IndexError:
-                    # Another thread records too, and has taken the last one.
+                    # A finalizer that ended an operation in between has taken the last one.
                     return
                 histogram.record(amount, labels, context)
 

@@ -1,0 +1,138 @@
+"""Measurements that wait: none is lost, none is counted twice, and never many wait."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+import autogen_otel
+from autogen_otel.core import names
+from autogen_otel.core.facts import Kind
+from autogen_otel.operations.operation import open_operation
+from autogen_otel.telemetry.measurements import MAX_WAITING, Measurements
+
+
+def replies(number: int) -> None:
+    """Let an agent reply so often."""
+    for _ in range(number):
+        open_operation(Kind.AGENT, "counted", agent="counted").finish()
+
+
+def counted(recorder) -> int:
+    """Return how often the agent's replies have been measured in this process."""
+    return sum(
+        point.count
+        for point in recorder.points(names.AGENT_DURATION)
+        if point.attributes.get(names.AGENT_NAME) == "counted"
+    )
+
+
+@pytest.mark.parametrize("number", [1, MAX_WAITING - 1, MAX_WAITING, 3 * MAX_WAITING + 1])
+def test_whoever_collects_gets_all_of_them(recorder, number):
+    """What waits is in the numbers when they are asked for, however much waits."""
+    before = counted(recorder)
+    replies(number)
+
+    assert counted(recorder) - before == number
+
+
+def test_none_is_lost_when_it_is_instrumented_again(recorder):
+    """The application's MeterProvider, and what the SDK keeps of it, outlive `uninstrument()`."""
+    before = counted(recorder)
+    replies(3)
+    autogen_otel.uninstrument()
+    autogen_otel.instrument()
+    replies(4)
+
+    assert counted(recorder) - before == 7
+
+
+def test_few_wait_where_nobody_collects():
+    """Without any reader the measurements go on to the SDK, which drops them."""
+    histogram = MeterProvider().get_meter("test").create_histogram("test")
+    measurements = Measurements()
+    waited = []
+    for _ in range(5 * MAX_WAITING):
+        measurements.add(histogram, 1.0, {})
+        waited.append(len(measurements))
+
+    assert max(waited) == MAX_WAITING - 1
+
+
+def test_requests_in_flight_are_a_metric(recorder):
+    """The number of open requests of this process, whenever it is asked for."""
+    open_operation(Kind.REQUEST, "request", request_id="first").finish()
+    found = []
+    with autogen_otel.request("r"):
+        for _ in range(2):
+            found.append(recorder.points(names.REQUESTS_IN_FLIGHT)[0].value)
+            with autogen_otel.request("inner"):
+                pass
+    found.append(recorder.points(names.REQUESTS_IN_FLIGHT)[0].value)
+
+    assert found == [1, 1, 0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_forked_child_counts_its_own():
+    """What waited when the process forked is recorded by the parent alone."""
+    script = """
+        import json, os
+        from opentelemetry import metrics
+        from opentelemetry.sdk.metrics import MeterProvider
+        from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+        reader = InMemoryMetricReader()
+        metrics.set_meter_provider(MeterProvider([reader]))
+        import autogen_otel
+        from autogen_otel.core.facts import Kind
+        from autogen_otel.operations.operation import open_operation
+
+        def replies(number):
+            for _ in range(number):
+                open_operation(Kind.AGENT, "counted", agent="counted").finish()
+
+        def count():
+            (resource,) = reader.get_metrics_data().resource_metrics
+            found = [one for scope in resource.scope_metrics for one in scope.metrics if "agent" in one.name]
+            return sum(point.count for one in found for point in one.data.data_points)
+
+        autogen_otel.instrument()
+        replies(3)
+        child = os.fork()
+        replies(2 if child else 1)
+        if child:
+            os.waitpid(child, 0)
+        print(json.dumps(["parent" if child else "child", count()]), flush=True)
+        if not child:
+            os._exit(0)
+    """
+    environ = {"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(
+        command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [["child", 1], ["parent", 5]]
+
+
+def test_measurement_keeps_the_context_in_which_it_was_taken():
+    """Its exemplar points to the span that was current then, not when it was recorded."""
+    from opentelemetry.sdk.trace import TracerProvider
+
+    reader = InMemoryMetricReader()
+    histogram = MeterProvider([reader]).get_meter("test").create_histogram("test")
+    measurements = Measurements()
+    with TracerProvider().get_tracer("test").start_as_current_span("then") as span:
+        measurements.add(histogram, 1.0, {})
+    measurements.record()
+
+    (resource,) = reader.get_metrics_data().resource_metrics
+    (point,) = resource.scope_metrics[0].metrics[0].data.data_points
+    assert [one.span_id for one in point.exemplars] == [span.get_span_context().span_id]
