@@ -74,7 +74,8 @@ def observe_scopes(content: bool) -> Callable[[Any, Switch], Callable[..., Any]]
             if not switch.on:
                 return wrapped(*args, **kwargs)
             given = tuple(kwargs.get("additional_middleware", ()))
-            turn = guard.call(Turn, instance, given, content)
+            event = args[0] if args else kwargs.get("event")
+            turn = guard.call(Turn, instance, event, given, content)
             if not turn:
                 return wrapped(*args, **{**kwargs, "additional_middleware": given})
             guard.call(use_stream, turn.operation, args, kwargs)

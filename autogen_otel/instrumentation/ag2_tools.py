@@ -43,7 +43,7 @@ def open_tool(_: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
         return open_operation(Kind.TOOL, name, tool=name, attributes=attributes)
     if turn.known_tools is not None and name not in turn.known_tools:
         attributes[names.TOOL_KNOWN] = False
-    opened = turn.open(Kind.TOOL, name, tool=name, attributes=attributes)
+    opened = turn.open(Kind.TOOL, name, event=call, tool=name, attributes=attributes)
     if turn.content:
         opened.attributes[names.TOOL_ARGUMENTS] = content_of(call.arguments)
     return opened

@@ -16,7 +16,7 @@ from autogen_otel.operations.operation import OpenOperation, current_operation, 
 from autogen_otel.operations.shapes import around
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Iterator
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -45,33 +45,44 @@ class Turn:
     Attributes:
         operation: The agent's operation.
         content: Whether messages, arguments and results are to be recorded.
-        traced: Whether a TelemetryMiddleware of the application makes the spans of this turn.
         known_tools: The names of the tools on offer; None until they are resolved.
     """
 
-    __slots__ = ("_before", "_request", "content", "known_tools", "operation", "traced")
+    __slots__ = ("_before", "_event", "_request", "_telemetry", "content", "known_tools", "operation")
 
-    def __init__(self, agent: Any, middleware: Collection[Any], content: bool) -> None:
+    def __init__(self, agent: Any, event: Any, middleware: Collection[Any], content: bool) -> None:
         self.content = content
-        self.traced = _has_telemetry(agent._middleware) or _has_telemetry(middleware)
+        self._event = event
+        # For each TelemetryMiddleware of the application, the conditions on which it makes a span.
+        self._telemetry = (*_conditions(agent._middleware), *_conditions(middleware))
         self.known_tools: Collection[str] | None = None
         self._before: Turn | None = None
         # Somebody has to carry the request when the agent's span is not ours.
-        self._request = _open_request() if self.traced and current_operation() is None else None
+        self._request = _open_request() if current_operation() is None and self._traces(event) else None
         name = agent.name
         self.operation = self.open(Kind.AGENT, name, agent=name, attributes=attributes_of(agent))
         if self._request is not None:
             self._request.leave()
 
-    def open(self, kind: Kind, name: str, **more: Any) -> OpenOperation:
-        """Open an operation of this turn; the application's TelemetryMiddleware may make its span."""
-        if not self.traced:
+    def open(self, kind: Kind, name: str, *, event: Any = None, **more: Any) -> OpenOperation:
+        """Open an operation of this turn; the application's TelemetryMiddleware may make its span.
+
+        Args:
+            kind: What it is.
+            name: Of low cardinality.
+            event: What ag2's middleware is given for it; that of the whole turn if not given.
+            more: As of any operation.
+        """
+        if not self._traces(self._event if event is None else event):
             return open_operation(kind, name, **more)
         token = spanless.set(True)
         try:
             return open_operation(kind, name, **more)
         finally:
             spanless.reset(token)
+
+    def _traces(self, event: Any) -> bool:
+        return any(all(condition(event) for condition in conditions) for conditions in self._telemetry)
 
     def enter(self) -> None:
         """Be the current turn, and its operation the current one."""
@@ -134,7 +145,7 @@ async def _call(call_next: Next, event: Any, context: Any) -> Any:
 
 def _open_input(turn: Turn, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
     name = turn.operation.fact.name
-    return turn.open(Kind.INPUT, name, agent=name)
+    return turn.open(Kind.INPUT, name, event=args[1], agent=name)
 
 
 _chat: Final = around(_call, open_chat, close_chat)
@@ -147,7 +158,13 @@ def _open_request() -> OpenOperation:
     return opened
 
 
-def _has_telemetry(middleware: Collection[Any]) -> bool:
-    """Tell whether ag2's own TelemetryMiddleware is among these; without its module there is none."""
+def _conditions(middleware: Collection[Any]) -> Iterator[tuple[Any, ...]]:
+    """Yield the conditions of each TelemetryMiddleware of ag2's own among these; without its module there is none."""
     kinds = tuple(sys.modules[name].TelemetryMiddleware for name in _TELEMETRY if name in sys.modules)
-    return any(isinstance(one, kinds) for one in middleware)
+    for one in middleware if kinds else ():
+        conditions: list[Any] = []
+        while type(one).__name__ == "ConditionalMiddleware":
+            conditions.append(one._condition)
+            one = one._middleware  # noqa: PLW2901 - from the wrapper to what is inside
+        if isinstance(one, kinds):
+            yield tuple(conditions)

@@ -140,15 +140,23 @@ class Spans(Listener):
     def faulted(self, operation: Operation, fault: Fault) -> None:
         """Put the exception event, with the stack, onto the span in which it was raised.
 
-        Where another instrumentation makes that span, and has ended it by now, it is the span around it.
+        Where another instrumentation makes that span, and has ended it by now, it is the span around it. One that is
+        not ours has the exception already, and gets only what leads to the fault.
         """
         span = self._open.get(operation.id) or self._open.get(operation.parent_id or 0)
+        current = get_current_span()
+        foreign = operation.id in self._spanless and current is not span and current.is_recording()
+        if foreign:
+            span = current
         if span is None:
             return
         self._origins[fault.id] = span.get_span_context()
         if len(self._origins) > MAX_ORIGINS:
             self._origins.popitem(last=False)
         if not span.is_recording():
+            return
+        if foreign:
+            span.set_attributes(fault_attributes(fault))
             return
         event: dict[str, Any] = {
             names.EXCEPTION_TYPE: fault.type,

@@ -15,6 +15,8 @@ ag2 = pytest.importorskip("ag2", reason="ag2 1.x is not installed")
 telemetry = pytest.importorskip("ag2.middleware.builtin.telemetry", reason="the extra `tracing` is not installed")
 
 from ag2 import Agent, Plugin
+from ag2.events import ModelRequest, ToolCallEvent
+from ag2.middleware import ConditionalMiddleware
 
 OURS = "autogen_otel"
 ASK = 'call lookup_policy {"policy_id": "p9"}'
@@ -119,6 +121,40 @@ async def test_failed_turn_is_told_on_the_requests_span(recorder):
         recorder.fault.id,
         ASSISTANT,
     ]
+
+
+async def test_fault_is_found_from_their_spans(recorder, provider):
+    """Their span has the exception; ours adds what leads from it to the fault, and the log's record leads to it."""
+    await ask(agent_of(provider, lookup_policy, middleware=[theirs()]), ASK)
+
+    tool = next(span for span in recorder.spans if span.name == "execute_tool lookup_policy")
+    (line,) = recorder.events(names.FAULT_EVENT)
+    (found,) = [span for span in recorder.spans if f"{span.context.span_id:016x}" == line["span_id"]]
+    assert (
+        [event.attributes["exception.type"] for event in tool.events][:1],
+        (found.name, found.attributes[names.FAULT_ID], found.attributes[names.FAULT_TYPE]),
+        [event for event in found.events if names.FAULT_ID in event.attributes],
+    ) == (
+        ["KeyError"],
+        (f"invoke_agent {ASSISTANT}", recorder.fault.id, "KeyError"),
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("condition", "theirs_are"), [(ToolCallEvent, ["execute_tool"]), (ModelRequest, ["chat", "chat", "invoke_agent"])]
+)
+async def test_one_that_makes_only_some_spans(recorder, provider, condition, theirs_are):
+    """A middleware with a condition makes the spans for which the condition holds; the others are ours."""
+    some = ConditionalMiddleware(theirs(), condition)
+
+    await ask(agent_of(provider, lookup_policy, middleware=[some]), ASK)
+
+    kinds = [kind for kind, _, _ in spans(recorder)]
+    assert (kinds, [kind for kind, ours, _ in spans(recorder) if not ours]) == (
+        [kind for kind, _, _ in ONE_EACH],
+        theirs_are,
+    )
 
 
 async def test_child_without_it_has_spans_of_ours(recorder, provider):
