@@ -17,7 +17,14 @@ from autogen_otel.instrumentation.ag2_network import network
 from autogen_otel.instrumentation.ag2_schemas import SCHEMAS
 from autogen_otel.instrumentation.ag2_scopes import keep_tools, keep_traceback, observe_scopes, record_unprepared
 from autogen_otel.instrumentation.ag2_silent import SILENT
-from autogen_otel.instrumentation.ag2_tools import close_tool, open_background, open_tool, show_failed_task
+from autogen_otel.instrumentation.ag2_tools import (
+    close_tool,
+    keep_unresolved,
+    mark_dynamic,
+    open_background,
+    open_tool,
+    show_failed_task,
+)
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.operations.provenance import forget_texts
 from autogen_otel.patching.patch import Patch, wrap
@@ -63,6 +70,10 @@ def _rows(content: bool) -> tuple[Patch, ...]:
         Patch("ag2.tools.subagents.subagent_tool", "run_task", failed_task, "so does an agent as a tool"),
         Patch("ag2.tools.subagents.background", "run_task", failed_task, "so does an agent in the background"),
         Patch("ag2.tools.dynamic.handler", "run_task", failed_task, "so does an agent made by a model", optional=True),
+        Patch(
+            "ag2.tools.dynamic.factory", "resolve_and_run", wrap(mark_dynamic), "makes it as described", optional=True
+        ),
+        Patch("ag2.spec", "AgentSpec.to_agent", wrap(keep_unresolved), "what the model has described does not fit"),
         Patch(
             "ag2.tools.subagents.background",
             "_run_and_deliver",

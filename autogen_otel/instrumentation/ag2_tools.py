@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core import names
@@ -29,6 +30,7 @@ _BEFORE_THE_TOOL: Final = (
     *("ag2.tools.final.function_tool", "autogen.beta.tools.final.function_tool"),
     *("ag2.events.", "autogen.beta.events.", "fast_depends.", "pydantic.", "json."),
 )
+_dynamic: Final[ContextVar[bool]] = ContextVar("autogen_otel_ag2_dynamic", default=False)
 
 
 def open_tool(_: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
@@ -114,6 +116,40 @@ def show_failed_task(_: Any, switch: Switch) -> Callable[..., Any]:
         return result
 
     return run_task
+
+
+def mark_dynamic(_: Any, switch: Switch) -> Callable[..., Any]:
+    """Note that an agent is being made as a model has described it."""
+
+    async def resolve_and_run(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
+        token = _dynamic.set(switch.on)
+        try:
+            return await wrapped(*args, **kwargs)
+        finally:
+            guard.call(_dynamic.reset, token)
+
+    return resolve_and_run
+
+
+def keep_unresolved(_: Any, switch: Switch) -> Callable[..., Any]:
+    """Record why an agent could not be made as a model has described it; ag2 makes the answer of a tool of it."""
+
+    def to_agent(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
+        try:
+            return wrapped(*args, **kwargs)
+        except BaseException as error:
+            if _dynamic.get() and switch.on:
+                guard.call(_not_resolved, error)
+            raise
+
+    return to_agent
+
+
+def _not_resolved(error: BaseException) -> None:
+    current = current_operation()
+    if current is not None and current.fact.kind is Kind.TOOL:
+        current.fault_kind = FaultKind.BAD_ARGUMENTS
+        current.catch(error)
 
 
 def open_background(_: Any, args: Args, kwargs: Kwargs) -> OpenOperation:

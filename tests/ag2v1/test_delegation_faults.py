@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -154,6 +155,50 @@ async def test_tool_that_copes_with_an_agents_failure(recorder):
         "nothing found TERMINATE",
         FAULT,
         ["invoke_agent researcher", "chat gpt-4o"],
+    )
+
+
+def dynamic(provider: Provider, model: str) -> Any:
+    """Return a tool that makes agents as a model describes them."""
+    module = pytest.importorskip("ag2.tools.dynamic", reason="this version of ag2 does not have it")
+    return module.dynamic_agent(available_tools=[], config=config(provider, model))
+
+
+def spec(*tools: str) -> str:
+    """Return the call that makes an agent with these tools."""
+    described = {"name": "researcher", "prompt": ["Find."], "tool_names": list(tools)}
+    return f"call create_and_run_agent {json.dumps({'spec': described, 'objective': 'x'})}"
+
+
+async def test_agent_that_a_model_has_described_fails(recorder):
+    """`Error: ...` of an agent that a model has made is told by its exception."""
+    with Provider(BOOM) as provider:
+        await ask(agent_of(provider, dynamic(provider, "gpt-4o")), spec())
+
+    assert (told(recorder), wrong(recorder)) == (
+        FAULT,
+        ["execute_tool create_and_run_agent", "invoke_agent researcher", "chat gpt-4o"],
+    )
+
+
+async def test_agent_that_a_model_has_described_wrongly(recorder, provider):
+    """A model that names tools which are not there gets a text; the exception is told in its tool call."""
+    answer = await ask(agent_of(provider, dynamic(provider, "gpt-4o")), spec("nope"))
+
+    assert (
+        "Error: unknown tools ['nope']" in answer,
+        recorder.fault.raised_at.function.rpartition(".")[2],
+        told(recorder),
+    ) == (
+        True,
+        "to_agent",
+        {
+            **FAULT,
+            "type": "ag2.exceptions.ToolResolutionError",
+            "agent": ASSISTANT,
+            "tool": "create_and_run_agent",
+            "kind": "bad_arguments",
+        },
     )
 
 

@@ -29,13 +29,14 @@ from autogen_otel.demo.provider import (
 
 ag2 = pytest.importorskip("ag2", reason="ag2 1.x is not installed")
 
-from ag2 import Agent, KnowledgeConfig, Middleware, observer
+from ag2 import Agent, KnowledgeConfig, MemoryStream, Middleware, observer
+from ag2.aggregate import AggregateTrigger
 from ag2.compact import CompactTrigger, SummarizeCompact
 from ag2.events import ModelRequest, ModelResponse
 from ag2.knowledge import MemoryKnowledgeStore
 from ag2.middleware import BaseMiddleware, RetryMiddleware
 from ag2.observers import BaseObserver
-from ag2.watch import EventWatch
+from ag2.watch import DelayWatch, EventWatch
 
 # openai's client tries again after so many seconds.
 SOON = 0.001
@@ -242,6 +243,38 @@ async def test_compaction_that_fails(recorder, provider):
     )
 
 
+async def test_aggregation_that_fails(recorder, provider):
+    """What an aggregation raises is only logged by ag2; it is told with agent and request, and masked."""
+
+    class Forgetting:
+        async def aggregate(self, *_: Any) -> None:
+            raise PolicyError("no memory")
+
+    knowledge = KnowledgeConfig(
+        store=MemoryKnowledgeStore(), aggregate=Forgetting(), aggregate_trigger=AggregateTrigger(every_n_turns=1)
+    )
+    answer = await ask(agent_of(provider, knowledge=knowledge), "hello")
+
+    assert (answer, recorder.story()) == (
+        "hello TERMINATE",
+        _story(POLICY_ERROR, "no memory", "aggregate", masked=[True]),
+    )
+
+
+async def test_timer_that_fails_unheard(recorder):
+    """What a timer raises is only logged by ag2; it is told with the request in which it was set."""
+
+    async def ring(events: Any, context: Any) -> None:
+        raise PolicyError("too late")
+
+    watch = DelayWatch(0)
+    with autogen_otel.request("req-42"):
+        watch.arm(MemoryStream(), ring)
+        await asyncio.wait([watch._task])
+
+    assert recorder.story() == {**_story(POLICY_ERROR, "too late", "ring", masked=[True]), "agent": None}
+
+
 class _Broken(BaseObserver):
     async def process(self, events: Any, ctx: Any) -> None:
         raise PolicyError("no metrics")
@@ -360,7 +393,7 @@ async def test_turn_that_nobody_waits_for(recorder):
             run.start()
             await asyncio.wait([run._AgentRun__task], timeout=10)
 
-    assert (recorder.fault.type, recorder.fault.request_id) == ("openai.InternalServerError", "req-42")
+    assert {**recorder.story(), "message": "boom"} == _story("openai.InternalServerError", "boom", "request")
 
 
 def _story(type_: str, message: str, function: str, **more: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ ag2 = pytest.importorskip("ag2", reason="ag2 1.x is not installed")
 
 from ag2 import Agent
 from ag2.knowledge import MemoryKnowledgeStore
-from ag2.network import Hub, HubClient, LocalLink
+from ag2.network import BaseHubListener, Hub, HubClient, LocalLink
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -137,6 +137,12 @@ async def test_requests_at_once_over_one_hub(recorder, provider):
         ('delegate {"target": "nobody", "prompt": "hello"}', "ag2.network.errors.NotFoundError", "get_agent"),
         ('channels {"action": "info", "channel_id": "c9"}', "ag2.network.errors.NotFoundError", "get_channel"),
         ('peers {"action": "describe", "name": "nobody"}', "ag2.network.errors.NotFoundError", "get_agent"),
+        ('tasks {"action": "status", "task_id": "t9"}', "ag2.network.errors.NotFoundError", "get_task"),
+        (
+            'context {"action": "quote", "speaker": "nobody", "channel_id": "c9"}',
+            "ag2.network.errors.NotFoundError",
+            "get_agent",
+        ),
         ('delegate {"target": "assistant", "prompt": "hello"}', "network_error", None),
     ],
 )
@@ -172,7 +178,39 @@ async def test_handler_that_fails(recorder, provider):
         client.on_envelope(handle)
         await ask(alice, ASK_BOB)
 
-    types = [
-        (fault.type, fault.raised_at.function.rpartition(".")[2], fault.request_id) for fault in recorder.facts.faults
+    assert ("LookupError", "no policy", "handle", ASSISTANT, None, "req-42") in raised_faults(recorder)
+
+
+async def test_listener_of_the_hub_that_fails(recorder, provider):
+    """A listener of the application's own that fails is only logged by ag2; it is told for the request that asked."""
+
+    class Listening(BaseHubListener):
+        async def on_envelope_posted(self, envelope: Any, metadata: Any) -> None:
+            if envelope.event_type == "ag2.msg.text":
+                raise LookupError("no listener")
+
+    alice = agent_of(provider)
+    async with network(alice, bob(provider)) as (_, client):
+        client._hub_client._hub.register_listener(Listening())
+        answer = await ask(alice, ASK_BOB)
+
+    assert ("hello bob" in answer, raised_faults(recorder)[0]) == (
+        True,
+        ("LookupError", "no listener", "on_envelope_posted", ASSISTANT, None, "req-42"),
+    )
+
+
+def raised_faults(recorder: Any) -> list[tuple[Any, ...]]:
+    """Return of each fault that was raised: type, message, function, agent, tool and request."""
+    return [
+        (
+            fault.type,
+            fault.message,
+            fault.raised_at.function.rpartition(".")[2],
+            fault.agent_name,
+            fault.tool_name,
+            fault.request_id,
+        )
+        for fault in recorder.facts.faults
+        if fault.raised_at is not None
     ]
-    assert ("LookupError", "handle", "req-42") in types

@@ -30,20 +30,20 @@ ASK_BOB = 'call delegate {"target": "bob", "prompt": "hello bob", "timeout": 20}
 
 
 @contextlib.asynccontextmanager
-async def serving() -> AsyncIterator[str]:
+async def serving(kind: type[Hub] = Hub) -> AsyncIterator[str]:
     """Serve a hub, started in a request of its own, and yield its URL."""
     async with contextlib.AsyncExitStack() as stack:
         with autogen_otel.request("req-1"):
-            hub = await Hub.open(MemoryKnowledgeStore())
+            hub = await kind.open(MemoryKnowledgeStore())
             server = await stack.enter_async_context(serve_ws(hub, "127.0.0.1", 0))
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         await hub.close()
 
 
 @contextlib.asynccontextmanager
-async def network(*agents: Any) -> AsyncIterator[None]:
+async def network(*agents: Any, kind: type[Hub] = Hub) -> AsyncIterator[None]:
     """Let each agent have a connection of its own to a hub that it knows by its URL only."""
-    async with serving() as url, contextlib.AsyncExitStack() as stack:
+    async with serving(kind) as url, contextlib.AsyncExitStack() as stack:
         for agent in agents:
             client = HubClient(WsLink(url))
             stack.push_async_callback(client.close)
@@ -101,6 +101,27 @@ async def test_failed_peer_is_told_in_the_request_of_who_asked(recorder):
         ],
         {"invoke_agent bob", "chat gpt-4o", "execute_tool delegate"},
         2,
+    )
+
+
+async def test_failure_of_the_hub_is_told_in_the_request_of_who_asked(recorder, provider):
+    """The caller gets a text of what the hub raised; the exception is told in the hub's process, for that request."""
+
+    class Broken(Hub):
+        async def get_agent(self, name_or_id: str) -> Any:
+            raise OSError("the disk is gone")
+
+    alice = agent_of(provider)
+    async with network(alice, kind=Broken):
+        await ask(alice, ASK_BOB)
+
+    told = [
+        (fault.type.rpartition(".")[2], fault.message, fault.raised_at.function.rpartition(".")[2], fault.request_id)
+        for fault in recorder.facts.faults
+    ]
+    assert (told[0], told[1][1:2] + told[1][3:]) == (
+        ("OSError", "the disk is gone", "get_agent", "req-42"),
+        ("the disk is gone", "req-42"),
     )
 
 
