@@ -76,4 +76,4 @@ async def _call(app: Callable[..., Awaitable[None]], question: Question) -> Answ
     except Exception as error:  # noqa: BLE001 - the server's generic 500
         return failed(question, 500, error, started)
     text = b"".join(message.get("body", b"") for message in sent).decode()
-    return Answer(question, sent[0]["status"], text, None, time.monotonic() - started)
+    return Answer(question, sent[0]["status"], text, None, (started, time.monotonic()))

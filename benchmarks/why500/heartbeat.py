@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.why500.case import Proof
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from benchmarks.why500.app import App
-    from benchmarks.why500.web import AsyncHandler, Question
+    from benchmarks.why500.web import Answer, AsyncHandler, Question
 
 _BEAT: Final = 0.02
 _STOOD_STILL: Final = 0.3
@@ -26,7 +29,7 @@ def beating(app: App, handle: AsyncHandler) -> AsyncHandler:
             await asyncio.sleep(_BEAT)
             now = time.monotonic()
             if now - last > _STOOD_STILL:
-                app.note(("gap", now - last))
+                app.note(("gap", last, now))
             last = now
 
     async def handler(question: Question) -> str:
@@ -37,19 +40,44 @@ def beating(app: App, handle: AsyncHandler) -> AsyncHandler:
     return handler
 
 
-def stalled(app: App, thought: float = 0.3) -> Proof:
-    """The loop stood still, requests ended in a timeout, and the provider had answered in time.
+@contextmanager
+def blocking(app: App) -> Iterator[None]:
+    """Note for how long the code inside keeps the event loop."""
+    begun = time.monotonic()
+    try:
+        yield
+    finally:
+        app.note(("block", begun, time.monotonic()))
+
+
+def stalled(app: App, deadline: float, thought: float = 0.3) -> Proof:
+    """The loop stood still; most of those who were late would not have been, and the provider had answered in time.
+
+    On a machine that is too busy others are late as well, and a run with more of those proves nothing.
 
     Args:
         app: The application.
-        thought: How long the model may have taken, in seconds.
+        deadline: What a request is given, in seconds.
+        thought: How long the model may have taken.
     """
-    gaps = [gap for _, gap in (note for note in app.notes if note[0] == "gap")]
-    late = frozenset(
-        answer.question.id
-        for answer in app.answers
-        if answer.error and ("Timeout" in answer.error.type or "timed out" in answer.error.message.lower())
-    )
-    others = [answer.error[:2] for answer in app.answers if answer.error and answer.question.id not in late]
-    says = f"the loop stood still {len(gaps)} times, {len(late)} late, model {app.thought:.2f} s, {others[:1]}"
-    return Proof(bool(gaps) and bool(late) and not others and app.thought <= thought, says, late, late)
+    gaps, blocks = ([(begun, ended) for kind, begun, ended in app.notes if kind == one] for one in ("gap", "block"))
+    errors = [answer for answer in app.answers if answer.error]
+    late = [answer for answer in errors if _is_late(answer)]
+    hurt = [answer for answer in late if _alone(answer, blocks) < deadline]
+    others = [answer.error for answer in errors if answer not in late]
+    says = f"the loop stood still {len(gaps)} times, {len(late)} late, {len(hurt)} for that, model {app.thought:.2f} s"
+    ids = frozenset(answer.question.id for answer in hurt)
+    happened = bool(gaps) and 2 * len(hurt) > len(late) and not others and app.thought <= thought
+    return Proof(happened, f"{says}, {others[:1]}", ids, ids)
+
+
+def _alone(answer: Answer, blocks: list[tuple[float, float]]) -> float:
+    """Return how long an answer took beside the time in which the loop was kept."""
+    came, answered = answer.times
+    kept = sum(max(0.0, min(answered, ended) - max(came, begun)) for begun, ended in blocks)
+    return answered - came - kept
+
+
+def _is_late(answer: Answer) -> bool:
+    error = answer.error
+    return error is not None and ("Timeout" in error.type or "timed out" in error.message.lower())

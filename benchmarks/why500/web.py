@@ -47,13 +47,21 @@ class Error(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What the client gets: 499 when it went away, 504 when the application gave up, 0 stands for nothing at all."""
+    """What the client gets: 499 when it went away, 504 when the application gave up, 0 stands for nothing at all.
+
+    Attributes:
+        question: What it has asked.
+        status: The HTTP status.
+        text: The body.
+        error: What the error log of the application says.
+        times: When it came and when it was answered, in seconds of `time.monotonic()`.
+    """
 
     question: Question
     status: int
     text: str
     error: Error | None = None
-    seconds: float = 0.0
+    times: tuple[float, float] = (0.0, 0.0)
 
 
 def respond(handle: Handler, question: Question) -> Answer:
@@ -64,7 +72,7 @@ def respond(handle: Handler, question: Question) -> Answer:
             text = handle(question)
     except Exception as error:  # noqa: BLE001 - the generic 500 that all this is about
         return failed(question, 500, error, started)
-    return Answer(question, 200, text, None, time.monotonic() - started)
+    return Answer(question, 200, text, None, (started, time.monotonic()))
 
 
 async def respond_async(handle: AsyncHandler, question: Question, deadline: float | None = None) -> Answer:
@@ -78,7 +86,7 @@ async def respond_async(handle: AsyncHandler, question: Question, deadline: floa
     except Exception as error:  # noqa: BLE001 - as above
         late = deadline is not None and isinstance(error, (TimeoutError, asyncio.TimeoutError))
         return failed(question, 504 if late else 500, error, started)
-    return Answer(question, 200, text, None, time.monotonic() - started)
+    return Answer(question, 200, text, None, (started, time.monotonic()))
 
 
 def in_threads(handle: Handler, questions: Sequence[Question], workers: int) -> list[Answer]:
@@ -141,4 +149,4 @@ def failed(question: Question, status: int, error: BaseException, started: float
     """Return the answer to a question of which an exception was all that came."""
     frames = [(frame.filename, frame.lineno or 0, frame.name) for frame in traceback.extract_tb(error.__traceback__)]
     kept = Error(type(error).__name__, str(error)[:400], frames)
-    return Answer(question, status, "Internal Server Error", kept, time.monotonic() - started)
+    return Answer(question, status, "Internal Server Error", kept, (started, time.monotonic()))

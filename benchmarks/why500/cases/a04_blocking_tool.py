@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.why500.case import TOOL
 from benchmarks.why500.cases import ALL
-from benchmarks.why500.heartbeat import beating, stalled
+from benchmarks.why500.heartbeat import beating, blocking, stalled
 
 if TYPE_CHECKING:
     from benchmarks.why500.app import App
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 CAUSES = {"async_boundary": TOOL}
 LINES = ALL
+_DEADLINE = 1.1
 
 
 def serve(app: App) -> None:
     """A report may take its time; a question may not."""
-    pause = app.rng.uniform(0.9, 1.3)
-    deadline = app.rng.uniform(0.5, 0.7)
+    pause = app.rng.uniform(1.7, 2.1)
 
     async def look_up(item: str) -> str:
-        time.sleep(pause)  # noqa: ASYNC251 - the fault
+        with blocking(app):
+            time.sleep(pause)  # noqa: ASYNC251 - the fault
         return f"found {item}"
 
     async def cheap(item: str) -> str:
@@ -39,17 +40,17 @@ def serve(app: App) -> None:
         agents = app.line.agents(app, model, slow, quick)
         if "report" in question.text:
             return await app.line.ask_async(agents, question.text)
-        return await asyncio.wait_for(app.line.ask_async(agents, question.text), deadline)
+        return await asyncio.wait_for(app.line.ask_async(agents, question.text), _DEADLINE)
 
-    every = app.rng.randint(9, 12)
+    every = app.rng.randint(8, 10)
 
     def text(number: int) -> str:
         kind, tool = ("A report", slow) if number % every == 4 else ("A question", quick)
         return f'{kind} about k{number}.\ncall {tool.__name__} {{"item": "k{number}"}}'
 
-    app.loop(beating(app, handle), app.ask(24, 34, text), gap=app.rng.uniform(0.05, 0.08))
+    app.loop(beating(app, handle), app.ask(24, 34, text), gap=app.rng.uniform(0.2, 0.3))
 
 
 def proof(app: App) -> Proof:
     """The loop's own heartbeat stopped, who waited was too late, and the model was not."""
-    return stalled(app)
+    return stalled(app, _DEADLINE)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from autogen_otel.demo.provider import Slow, echo_tools
 from benchmarks.why500.case import TOOL
 from benchmarks.why500.cases import ALL
-from benchmarks.why500.heartbeat import beating, stalled
+from benchmarks.why500.heartbeat import beating, blocking, stalled
 
 if TYPE_CHECKING:
     from autogen_otel.demo.provider import ChatRequest, Reply, Script
@@ -21,6 +21,7 @@ CAUSES = {"async_boundary": TOOL}
 LINES = ALL
 HOLD_OUT = True
 _MODEL_SECONDS = 0.6
+_DEADLINE = 2
 
 
 def script(app: App) -> Script:
@@ -39,7 +40,8 @@ def serve(app: App) -> None:
     pause = app.rng.uniform(2.4, 2.8)
 
     async def fetch(item: str) -> str:
-        time.sleep(pause)  # noqa: ASYNC251 - the fault: a library that knows nothing of async code
+        with blocking(app):
+            time.sleep(pause)  # noqa: ASYNC251 - the fault: a library that knows nothing of async code
         return f"found {item}"
 
     def greet(item: str) -> str:
@@ -53,16 +55,16 @@ def serve(app: App) -> None:
         agents = app.line.agents(app, model, tool, quick)
         if "catalogue" in question.text:
             return await app.line.ask_async(agents, question.text)
-        return await asyncio.wait_for(app.line.ask_async(agents, question.text), 2)
+        return await asyncio.wait_for(app.line.ask_async(agents, question.text), _DEADLINE)
 
     def text(number: int) -> str:
         if number % every == 6:
             return f'The catalogue of n{number}.\ncall {tool.__name__} {{"item": "n{number}"}}'
         return f'Hello, this is number {number}.\ncall {quick.__name__} {{"item": "n{number}"}}'
 
-    app.loop(beating(app, handle), app.ask(24, 30, text), gap=app.rng.uniform(0.1, 0.15))
+    app.loop(beating(app, handle), app.ask(24, 30, text), gap=app.rng.uniform(0.25, 0.35))
 
 
 def proof(app: App) -> Proof:
     """The loop's own heartbeat stopped, who waited was too late, and the model was not."""
-    return stalled(app, _MODEL_SECONDS)
+    return stalled(app, _DEADLINE, _MODEL_SECONDS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from autogen_otel.demo.provider import Slow, echo_tools
 from autogen_otel.demo.provider.chat import text_of
 from benchmarks.why500.case import AGENT
-from benchmarks.why500.heartbeat import beating, stalled
+from benchmarks.why500.heartbeat import beating, blocking, stalled
 
 if TYPE_CHECKING:
     from autogen_otel.demo.provider import ChatRequest, Reply, Script
@@ -20,6 +20,7 @@ CAUSES = {"async_boundary": AGENT}
 # The other lines have no sync chat.
 LINES = ("classic",)
 HOLD_OUT = True
+_DEADLINE = 1
 
 
 def script(app: App) -> Script:
@@ -42,15 +43,16 @@ def serve(app: App) -> None:
     async def handle(question: Question) -> str:
         agents = app.line.agents(app, model)
         if "essay" in question.text:
-            return app.line.ask(agents, question.text)
-        return await asyncio.wait_for(app.line.ask_async(agents, question.text), 0.9)
+            with blocking(app):
+                return app.line.ask(agents, question.text)
+        return await asyncio.wait_for(app.line.ask_async(agents, question.text), _DEADLINE)
 
     def text(number: int) -> str:
         return f"An essay on {number}, please: essay." if number % every == 5 else f"Just {number}."
 
-    app.loop(beating(app, handle), app.ask(24, 34, text), gap=app.rng.uniform(0.05, 0.09))
+    app.loop(beating(app, handle), app.ask(24, 34, text), gap=app.rng.uniform(0.1, 0.15))
 
 
 def proof(app: App) -> Proof:
     """The loop's own heartbeat stopped, who waited was too late, and for them the model was quick."""
-    return stalled(app)
+    return stalled(app, _DEADLINE)
