@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,8 +16,12 @@ from autogen_otel.diagnosis.gathered import Gathered
 from autogen_otel.diagnosis.load import each
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from autogen_otel.diagnosis.seen import Diagnosis
 
+SPANS = ("resourceSpans", "scopeSpans", "spans")
+LOGS = ("resourceLogs", "scopeLogs", "logRecords")
 LINES = {"classic": "autogen", "agentchat": "autogen_agentchat", "ag2": "ag2"}
 CAUSES = {
     ("req-tool", "tool_exception/raised"): 1,
@@ -94,6 +100,28 @@ def gathered(store: Path, pattern: str = "*") -> Gathered:
     return found
 
 
+def records_in(store: Path) -> list[tuple[int, dict[str, Any]]]:
+    """Return each span and each log record as a document of its own, with the time at which it was written."""
+    found = []
+    for file in sorted([*store.glob("traces*"), *store.glob("logs*")]):
+        for line in file.read_text("utf-8").splitlines():
+            for of_resource, of_scope, name in (SPANS, LOGS):
+                for resource in json.loads(line).get(of_resource, ()):
+                    for scope in resource[of_scope]:
+                        for one in scope[name]:
+                            alone = {of_resource: [{**resource, of_scope: [{**scope, name: [one]}]}]}
+                            found.append((int(one.get("endTimeUnixNano") or one["timeUnixNano"]), alone))
+    return sorted(found, key=lambda record: record[0])
+
+
+def diagnosed(documents: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Return the verdicts on documents that arrive in this order."""
+    found = Gathered()
+    for document in documents:
+        found.take(document)
+    return verdicts(diagnose(found))
+
+
 def verdicts(diagnosis: Diagnosis) -> dict[str, Any]:
     """Return verdicts as the program tells its own."""
     from live import as_data
@@ -110,6 +138,23 @@ def test_stored_spans_and_logs_tell_what_was_found_live(ran):
 def test_spans_alone_tell_what_was_found_live(ran):
     """A tracing backend has no log records: the spans alone say the same."""
     assert verdicts(diagnose(gathered(ran.store, "traces*"))) == ran.live
+
+
+def test_records_may_arrive_in_any_order(ran):
+    """A collector puts together what many have sent: the same is found, whichever comes first."""
+    documents = [document for _, document in records_in(ran.store)]
+    random.Random(1).shuffle(documents)
+
+    assert diagnosed(documents) == ran.live
+
+
+def test_what_a_killed_process_leaves_accuses_no_healthy_request(ran):
+    """Whenever it is killed, and whatever is missing then: who was well is never given a cause."""
+    records = records_in(ran.store)
+    cuts = range(len(records) // 20, len(records), len(records) // 20)
+
+    accused = {name for cut in cuts for name in diagnosed(document for _, document in records[:cut])}
+    assert accused - ran.live.keys() == set()
 
 
 def test_each_kind_of_request_gets_its_cause(ran):
