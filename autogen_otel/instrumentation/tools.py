@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
+import traceback
 import weakref
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core.facts import FaultKind, Kind
-from autogen_otel.core.guard import guard
+from autogen_otel.core.guard import guard, safe_text
+from autogen_otel.faults.frames import is_application
 from autogen_otel.operations.operation import OpenOperation, current_operation
 from autogen_otel.operations.stalls import Steps, tell_stall
 from autogen_otel.patching.patch import Switch
@@ -18,7 +20,6 @@ from autogen_otel.patching.proxies import FunctionProxy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from types import CodeType
 
 
 # To look up a member of an enum takes 60 ns in Python 3.11.
@@ -33,7 +34,7 @@ class ObservedTool(FunctionProxy):
     """
 
     def __init__(self, function: Callable[..., Any], switch: Switch) -> None:
-        code = getattr(inspect.unwrap(function), "__code__", None)
+        tool = inspect.unwrap(function)
 
         def call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # noqa: ARG001
             operation = current_operation()
@@ -44,14 +45,14 @@ class ObservedTool(FunctionProxy):
             try:
                 result = wrapped(*args, **kwargs)
             except BaseException as error:
-                guard.call(_caught, operation, error, code)
+                guard.call(_caught, operation, error, tool)
                 raise
             finally:
                 if on_loop:
                     guard.call(tell_stall, operation, time.perf_counter_ns() - started)
             # Coroutine functions, objects with an async __call__ and plain functions that return an awaitable alike.
             if hasattr(type(result), "__await__"):
-                return _watch(result, operation, code)
+                return _watch(result, operation, tool)
             return result
 
         super().__init__(function, call)
@@ -99,27 +100,31 @@ def report_unawaited(operation: OpenOperation, result: object) -> None:
         operation.report(FaultKind.RAISED, "RuntimeWarning", text)
 
 
-async def _watch(awaitable: Awaitable[Any], operation: OpenOperation, code: CodeType | None) -> Any:
+async def _watch(awaitable: Awaitable[Any], operation: OpenOperation, tool: Callable[..., Any]) -> Any:
     try:
         return await Steps(awaitable, operation)
     except BaseException as error:
-        guard.call(_caught, operation, error, code)
+        guard.call(_caught, operation, error, tool)
         raise
 
 
-def _caught(operation: OpenOperation, error: BaseException, code: CodeType | None) -> None:
-    if not _entered(error, code):
+def _caught(operation: OpenOperation, error: BaseException, tool: Callable[..., Any]) -> None:
+    if not _entered(error, tool):
         operation.fault_kind = FaultKind.BAD_ARGUMENTS
     operation.catch(error)
 
 
-def _entered(error: BaseException, code: CodeType | None) -> bool:
-    """Tell whether the tool's own code ran; if not, the model's arguments did not fit its signature."""
-    if code is None or not (isinstance(error, TypeError) or type(error).__name__ == "ValidationError"):
+def _entered(error: BaseException, tool: Callable[..., Any]) -> bool:
+    """Tell whether code of the application's failed; if not, the model's arguments did not fit the tool's signature."""
+    code = getattr(tool, "__code__", None)
+    refusal = isinstance(error, TypeError)
+    if code is None or not (refusal or type(error).__name__ == "ValidationError"):
         return True
-    traceback = error.__traceback__
-    while traceback is not None:
-        if traceback.tb_frame.f_code is code:
-            return True
-        traceback = traceback.tb_next
-    return False
+    ran = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    if any(one is code for one in ran):
+        return True
+    if refusal:
+        # Python's own words for a call that does not fit.
+        return not safe_text(error).startswith(f"{tool.__qualname__}() ")
+    # Something that the tool depends on may have failed before it.
+    return any(is_application(one.co_filename) for one in ran)

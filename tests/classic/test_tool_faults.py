@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
-from support.classic import USER, VERSION, a_chat, chat, needs, pair
+from support.classic import USER, VERSION, a_chat, chain, chat, named, needs, pair, raised, told
 
 import autogen_otel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 POLICIES: dict[str, str] = {}
 
@@ -38,10 +41,12 @@ def wrapped(policy_id: str) -> str:
 
 
 def story(tool: str, type_: str, message: str, **more: Any) -> dict[str, Any]:
+    """Return what is to be told of a fault for which no exception was raised in the tool."""
     return {
         "type": type_,
         "message": message,
-        "function": tool,
+        "function": None,
+        "place": None,
         "agent": USER,
         "tool": tool,
         "request": "req-42",
@@ -49,6 +54,16 @@ def story(tool: str, type_: str, message: str, **more: Any) -> dict[str, Any]:
         "masked": [True],
         **more,
     }
+
+
+def raised_by(function: Callable[..., Any], /, **more: Any) -> dict[str, Any]:
+    """Return what is to be told of a tool that raises: type, message, file and line as when it is called alone."""
+    try:
+        made = function("p9")
+        asyncio.run(made) if asyncio.iscoroutine(made) else None
+    except BaseException as error:  # noqa: BLE001 - SystemExit too
+        return raised(error, **{"agent": USER, "tool": function.__name__, "masked": [True], **more})
+    raise AssertionError("it raises nothing")
 
 
 @pytest.mark.parametrize("tool", [lookup_policy, alookup_policy])
@@ -59,18 +74,18 @@ def test_sync_chat_tells_the_exception_of_a_tool(recorder, provider, tool):
     with autogen_otel.request("req-42"):
         answer = chat(user, assistant, f'call {tool.__name__} {{"policy_id": "p9"}}')
 
-    assert (recorder.story(), "Error: 'p9'" in answer) == (story(tool.__name__, "KeyError", "'p9'"), True)
+    assert (told(recorder), chain(recorder), "Error: 'p9'" in answer) == (raised_by(tool), [("KeyError", "")], True)
 
 
 @pytest.mark.parametrize("tool", [lookup_policy, alookup_policy])
-async def test_async_chat_tells_the_exception_of_a_tool(recorder, provider, tool):
+def test_async_chat_tells_the_exception_of_a_tool(recorder, provider, tool):
     """An async chat records the same."""
     assistant, user = pair(provider, tool)
 
     with autogen_otel.request("req-42"):
-        answer = await a_chat(user, assistant, f'call {tool.__name__} {{"policy_id": "p9"}}')
+        answer = asyncio.run(a_chat(user, assistant, f'call {tool.__name__} {{"policy_id": "p9"}}'))
 
-    assert (recorder.story(), "Error: 'p9'" in answer) == (story(tool.__name__, "KeyError", "'p9'"), True)
+    assert (told(recorder), chain(recorder), "Error: 'p9'" in answer) == (raised_by(tool), [("KeyError", "")], True)
 
 
 def test_raising_line_and_frames_are_those_of_the_tool(recorder, provider):
@@ -103,20 +118,23 @@ def test_exception_without_a_text_is_told_by_its_type(recorder, provider):
     with autogen_otel.request("req-42"):
         answer = chat(user, assistant, 'call wordless {"policy_id": "p9"}')
 
-    assert (recorder.story(), answer) == (
-        story("wordless", f"{PolicyError.__module__}.PolicyError", ""),
-        "Error:  TERMINATE" if "Error:  T" in answer else "Error: TERMINATE",
-    )
+    assert (told(recorder), answer.split()) == (raised_by(wordless), ["Error:", "TERMINATE"])
 
 
 def test_cause_chain_is_kept(recorder, provider):
     """An exception raised from another one carries it as its cause."""
     assistant, user = pair(provider, wrapped)
 
-    chat(user, assistant, 'call wrapped {"policy_id": "p9"}')
+    with autogen_otel.request("req-42"):
+        chat(user, assistant, 'call wrapped {"policy_id": "p9"}')
 
-    links = [(data.type.rpartition(".")[2], data.link, data.frames[-1].function) for data in recorder.fault.chain]
-    assert links == [("PolicyError", "", "wrapped"), ("KeyError", "cause", "wrapped")]
+    cause = recorder.fault.chain[1]
+    assert (told(recorder), chain(recorder), cause.message, cause.frames[-1].source) == (
+        raised_by(wrapped),
+        [(f"{__name__}.PolicyError", ""), ("KeyError", "cause")],
+        "'p9'",
+        "return POLICIES[policy_id]",
+    )
 
 
 def test_unknown_tool_is_no_exception_of_a_tool(recorder, provider):
@@ -126,9 +144,7 @@ def test_unknown_tool_is_no_exception_of_a_tool(recorder, provider):
     with autogen_otel.request("req-42"):
         chat(user, assistant, "call nope {}")
 
-    assert recorder.story() == story(
-        "nope", "unknown_tool", "Function nope not found.", kind="unknown_tool", function=None
-    )
+    assert told(recorder) == story("nope", "unknown_tool", "Function nope not found.", kind="unknown_tool")
 
 
 def test_arguments_that_are_no_json_are_the_models_fault(recorder, provider):
@@ -138,13 +154,9 @@ def test_arguments_that_are_no_json_are_the_models_fault(recorder, provider):
     with autogen_otel.request("req-42"):
         chat(user, assistant, 'call lookup_policy {"policy_id": ')
 
-    found = recorder.story()
-    assert (found["type"], found["kind"], found["tool"], found["masked"]) == (
-        "json.decoder.JSONDecodeError",
-        "bad_arguments",
-        "lookup_policy",
-        [True],
-    )
+    message = "Expecting value: line 1 column 14 (char 13)\n The argument must be in JSON format."
+    expected = story("lookup_policy", "json.decoder.JSONDecodeError", message, kind="bad_arguments")
+    assert told(recorder) == expected
 
 
 def test_arguments_that_do_not_fit_are_the_models_fault(recorder, provider):
@@ -163,27 +175,26 @@ def test_arguments_that_are_no_object_abort_the_chat(recorder, provider):
     """`null` makes AutoGen itself raise; the chat fails and the fault is the model's arguments."""
     assistant, user = pair(provider, lookup_policy)
 
-    with pytest.raises(UnboundLocalError), autogen_otel.request("req-42"):
+    with pytest.raises(UnboundLocalError) as caught, autogen_otel.request("req-42"):
         chat(user, assistant, "call lookup_policy null")
 
-    found = recorder.story()
-    assert (found["type"], found["kind"], found["tool"], found["masked"]) == (
-        "UnboundLocalError",
-        "bad_arguments",
-        "lookup_policy",
-        [False],
-    )
+    assert told(recorder) == _aborted(caught.value)
+
+
+def _aborted(error: BaseException) -> dict[str, Any]:
+    """Return what is to be told where AutoGen itself fails at the arguments, and the chat with it."""
+    return raised(error, agent=USER, tool="lookup_policy", kind="bad_arguments")
 
 
 def test_direct_function_map_is_observed(recorder, provider):
     """A function that was put into `function_map` and not registered is observed too."""
     assistant, user = pair(provider, lookup_policy)
-    user._function_map["lookup_policy"] = lambda policy_id: POLICIES[policy_id]
+    user._function_map["lookup_policy"] = found = lambda policy_id: POLICIES[policy_id]
 
     with autogen_otel.request("req-42"):
         chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
 
-    assert recorder.story() == story("lookup_policy", "KeyError", "'p9'", function="<lambda>")
+    assert told(recorder) == raised_by(found, tool="lookup_policy")
 
 
 @needs(0, 10)
@@ -200,10 +211,7 @@ def test_value_key_error_is_the_tools_exception(recorder, provider):
     with autogen_otel.request("req-42"):
         answer = chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
 
-    assert (recorder.story(), "Error: 'value'" in answer) == (
-        story("lookup_policy", "KeyError", "'p9'", function="late"),
-        True,
-    )
+    assert (told(recorder), "Error: 'value'" in answer) == (raised_by(late, tool="lookup_policy"), True)
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
@@ -218,10 +226,8 @@ def test_base_exception_of_a_tool_flies_out_and_is_recorded(recorder, provider, 
     with pytest.raises(type(error)) as caught, autogen_otel.request("req-42"):
         chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
 
-    assert (caught.value is error, recorder.story()) == (
-        True,
-        story("lookup_policy", type(error).__name__, str(error), masked=[False]),
-    )
+    expected = raised_by(lookup_policy, masked=[False])
+    assert (caught.value is error, told(recorder)) == (True, expected)
 
 
 @needs(0, 10)
@@ -238,10 +244,10 @@ def test_base_exception_of_an_async_tool_on_a_sync_path(recorder, provider, erro
     with pytest.raises(KeyError, match="value") as caught, autogen_otel.request("req-42"):
         chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
 
-    type_ = type(error).__name__ if isinstance(error, SystemExit) else "asyncio.exceptions.CancelledError"
-    assert (autogen_otel.original_exception(caught.value) is error, recorder.story()) == (
+    line = lookup_policy.__code__.co_firstlineno + 1
+    assert (autogen_otel.original_exception(caught.value) is error, told(recorder)) == (
         True,
-        story("lookup_policy", type_, str(error), masked=[False]),
+        raised(error, function="lookup_policy", place=f"{__file__}:{line}", agent=USER, tool="lookup_policy"),
     )
 
 
@@ -257,10 +263,13 @@ def test_parallel_tools_of_which_one_exits(recorder, provider):
 
     assistant, user = pair(provider, leave, wait)
 
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit) as caught, autogen_otel.request("req-42"):
         asyncio.run(a_chat(user, assistant, "call leave {}\ncall wait {}"))
 
-    assert [(fault.type, fault.tool_name) for fault in recorder.facts.faults] == [("SystemExit", "leave")]
+    line = leave.__code__.co_firstlineno + 1
+    assert told(recorder) == raised(
+        caught.value, function="leave", place=f"{__file__}:{line}", agent=USER, tool="leave"
+    )
 
 
 async def test_missing_call_id_of_a_provider(recorder, provider):
@@ -268,12 +277,12 @@ async def test_missing_call_id_of_a_provider(recorder, provider):
     assistant, user = pair(provider, lookup_policy)
     call = {"type": "function", "function": {"name": "lookup_policy", "arguments": json.dumps({"policy_id": "p9"})}}
 
-    with pytest.raises(KeyError, match="id"), autogen_otel.request("req-42"):
+    with pytest.raises(KeyError, match="id") as caught, autogen_otel.request("req-42"):
         await user.a_generate_reply(
             messages=[{"role": "assistant", "content": None, "tool_calls": [call]}], sender=assistant
         )
 
-    assert (recorder.fault.type, recorder.fault.agent_name, recorder.masked) == ("KeyError", USER, [False])
+    assert told(recorder) == raised(caught.value, agent=USER)
 
 
 def test_masked_fault_leaves_the_request_well(recorder, provider):
@@ -301,19 +310,24 @@ def test_one_exception_is_one_event_and_one_record(recorder, provider):
     assert (events, [line["exception_type"] for line in recorder.events("fault")]) == (["exception"], ["KeyError"])
 
 
-def test_legacy_function_call_is_a_tool_call(recorder, provider):
+@pytest.mark.parametrize("asynchronous", [True, False], ids=["async", "sync"])
+@pytest.mark.parametrize("tool", [lookup_policy, alookup_policy])
+def test_legacy_function_call_is_a_tool_call(recorder, provider, tool, asynchronous):
     """The older `function_call` of OpenAI's API is observed like a tool call."""
-    assistant, user = pair(provider, lookup_policy)
+    assistant, user = pair(provider, tool)
     message = {
         "role": "assistant",
         "content": None,
-        "function_call": {"name": "lookup_policy", "arguments": '{"policy_id": "p9"}'},
+        "function_call": {"name": tool.__name__, "arguments": '{"policy_id": "p9"}'},
     }
 
     with autogen_otel.request("req-42"):
-        user.generate_reply(messages=[message], sender=assistant)
+        if asynchronous:
+            asyncio.run(user.a_generate_reply(messages=[message], sender=assistant))
+        else:
+            user.generate_reply(messages=[message], sender=assistant)
 
-    assert recorder.story() == story("lookup_policy", "KeyError", "'p9'")
+    assert told(recorder) == raised_by(tool)
 
 
 @pytest.mark.skipif(VERSION >= (0, 9), reason="later versions abort the chat")
@@ -338,16 +352,12 @@ def test_arguments_that_are_a_list_abort_the_chat(recorder, provider):
     """A list in the place of an object breaks an event of AutoGen's, and the chat with it."""
     assistant, user = pair(provider, lookup_policy)
 
-    with pytest.raises(ValueError, match="ExecuteFunctionEvent"), autogen_otel.request("req-42"):
+    with pytest.raises(ValueError, match="ExecuteFunctionEvent") as caught, autogen_otel.request("req-42"):
         chat(user, assistant, 'call lookup_policy ["p9"]')
 
-    found = recorder.story()
-    assert (found["type"], found["kind"], found["tool"], found["masked"]) == (
-        "pydantic_core._pydantic_core.ValidationError",
-        "bad_arguments",
-        "lookup_policy",
-        [False],
-    )
+    # What the model has said is not told.
+    expected = {**_aborted(caught.value), "message": told(recorder)["message"]}
+    assert (told(recorder), "p9" in told(recorder)["message"]) == (expected, False)
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
@@ -364,13 +374,49 @@ def test_coroutine_that_nobody_awaits(recorder, provider):
         chat(user, assistant, 'call forgetful {"policy_id": "p9"}')
 
     expected = {
-        True: ("RuntimeWarning", "coroutine 'alookup_policy' was never awaited"),
-        False: ("TypeError", "Object of type coroutine is not JSON serializable"),
-    }
-    found = recorder.story()
-    assert ((found["type"], found["message"]), found["tool"], found["masked"]) == (
-        expected[VERSION >= (0, 9)],
-        "forgetful",
+        True: story("forgetful", "RuntimeWarning", "coroutine 'alookup_policy' was never awaited"),
+        False: story("forgetful", "TypeError", "Object of type coroutine is not JSON serializable"),
+    }[VERSION >= (0, 9)]
+    found = told(recorder)
+    # In 0.2 the json module has raised it.
+    assert {**found, "place": None, "function": None} == expected
+
+
+@needs(0, 9)
+@pytest.mark.parametrize("error", [KeyError("p9"), TypeError("no session")], ids=["KeyError", "TypeError"])
+def test_dependency_of_a_tool_fails(recorder, provider, error):
+    """What a dependency of a tool raises is the application's, though the tool itself was never entered."""
+    from autogen.tools import Depends
+
+    def session(*_: Any) -> str:
+        raise error
+
+    def lookup_policy(policy_id: str, session: Annotated[str, Depends(session)]) -> str:
+        return "never"
+
+    lookup_policy.__annotations__ = {"policy_id": str, "session": Annotated[str, Depends(session)], "return": str}
+    assistant, user = pair(provider, lookup_policy)
+
+    with autogen_otel.request("req-42"):
+        chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
+
+    assert told(recorder) == raised_by(session, tool="lookup_policy")
+
+
+@pytest.mark.parametrize("arguments", ['{"wrong": 1}', "{}"])
+def test_arguments_that_do_not_fit_a_decorated_tool_are_the_models_fault(recorder, provider, arguments):
+    """A decorator of the application's between AutoGen and the tool does not make the arguments its fault."""
+    assistant, user = pair(provider, lookup_policy)
+    user._function_map["lookup_policy"] = named("lookup_policy", lookup_policy)
+
+    with autogen_otel.request("req-42"):
+        chat(user, assistant, f"call lookup_policy {arguments}")
+
+    found = told(recorder)
+    assert (found["type"], found["kind"], found["tool"], found["masked"]) == (
+        "TypeError",
+        "bad_arguments",
+        "lookup_policy",
         [True],
     )
 
@@ -395,4 +441,5 @@ async def test_tool_of_an_mcp_server(recorder, provider):
         await a_chat(user, assistant, 'call lookup_policy {"policy_id": "p9"}')
 
     message = "Tool call failed: Error executing tool lookup_policy: 'p9'"
-    assert recorder.story() == story("lookup_policy", "ValueError", message, function="_convert_call_tool_result")
+    expected = story("lookup_policy", "ValueError", message, function="_convert_call_tool_result")
+    assert {**told(recorder), "place": None} == expected
