@@ -17,6 +17,14 @@ MAIN = "3.11"
 PROVIDERS = "openai,tracing,mcp,anthropic,gemini,mistral,ollama"
 LINES = {
     "autogen-0.14-openai-2": ["autogen==0.14.1", "openai>=2,<3"],
+    # With servers of agents, and with whoever else makes spans of model calls.
+    "autogen-0.14-beside": [
+        "autogen[a2a]==0.14.1",
+        "a2a-sdk[http-server]>=1.1,<2",
+        "openai>=2,<3",
+        "opentelemetry-instrumentation-genai-openai",
+        "openinference-instrumentation-openai",
+    ],
     "autogen-0.9": ["autogen==0.9", "openai==1.99.9"],
     "pyautogen-0.9": ["pyautogen==0.9", "openai==1.99.9"],
     "pyautogen-0.2": ["pyautogen==0.2.35", "openai>=1.58,<2"],

@@ -693,9 +693,14 @@ def test_safeguard_whose_model_fails(recorder):
 # What AutoGen does not catch
 
 
-def _with_hook(assistant: Any, user: Any) -> dict[str, Any]:
-    assistant.register_hook("process_last_received_message", oops)
-    return {}
+def _with_hook(hook: str) -> Callable[[Any, Any], dict[str, Any]]:
+    def prepare(assistant: Any, user: Any) -> dict[str, Any]:
+        if hook not in assistant.hook_lists:
+            pytest.skip(f"this version has no hook {hook}")
+        assistant.register_hook(hook, oops)
+        return {}
+
+    return prepare
 
 
 def _with_reply(assistant: Any, user: Any) -> dict[str, Any]:
@@ -716,9 +721,17 @@ def _with_summary(assistant: Any, user: Any) -> dict[str, Any]:
     return {"summary_method": oops}
 
 
+HOOKS = (
+    "process_last_received_message",
+    "process_all_messages_before_reply",
+    "update_agent_state",
+    "safeguard_llm_inputs",
+    "safeguard_llm_outputs",
+)
 PLACES = {
-    "hook": (_with_hook, ASSISTANT),
+    **{hook: (_with_hook(hook), ASSISTANT) for hook in HOOKS},
     "reply function": (_with_reply, ASSISTANT),
+    "process_message_before_send": (_with_hook("process_message_before_send"), None),
     "termination": (_with_termination, ASSISTANT),
     "message": (_with_message, None),
     "summary": (_with_summary, None),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import socket
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from support.classic import (
     needs,
     pair,
     raised,
+    refusing,
     told,
     tune,
     user_of,
@@ -52,13 +52,6 @@ from autogen_otel.demo.provider import (
 SOON = 0.001
 BOOM = Status(500, "boom", retry_after=SOON)
 BAD_NAME = "Invalid 'messages[2].name': string does not match pattern. Expected a string that matches the pattern ..."
-
-
-def refusing() -> str:
-    """Return the URL of a port on which nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
 def fail(provider: Provider, *, timeout: float = 5, **more: Any) -> BaseException:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from support.classic import ASSISTANT, agent_of, needs, raised, told
+from support.classic import ASSISTANT, USER, a_chat, agent_of, chain, mute, needs, raised, refusing, told
 
 import autogen_otel
 from autogen_otel.demo.provider import Provider, Status
@@ -96,6 +96,19 @@ async def test_error_of_an_a2a_server(recorder):
             "masked": [False],
         },
     )
+
+
+async def test_agent_behind_a2a_that_is_not_there(recorder):
+    """`A2aAgentNotFoundError` is told with the connection that was refused as its cause."""
+    pytest.importorskip("a2a")
+    from autogen.a2a import A2aRemoteAgent
+
+    remote = A2aRemoteAgent(url=refusing(), name="remote")
+    with pytest.raises(Exception, match="not found") as caught, autogen_otel.request("req-42"):
+        await a_chat(mute(USER), remote, "hello")
+
+    expected = raised(caught.value, agent="remote", **{key: told(recorder)[key] for key in ("place", "function")})
+    assert (told(recorder), chain(recorder)[-1]) == (expected, ("ConnectionRefusedError", "cause"))
 
 
 # Voice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 import threading
 import traceback
 from importlib.metadata import version
@@ -107,6 +108,13 @@ def count_without_download(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let versions that count the tokens of a stream themselves do so without a download."""
     if VERSION < (0, 10):
         monkeypatch.setattr("autogen.oai.client.count_token", lambda *_: 7)
+
+
+def refusing() -> str:
+    """Return the URL of a port on which nobody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
 
 
 def wait_for_background() -> None:
