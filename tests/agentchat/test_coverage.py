@@ -26,6 +26,7 @@ from autogen_ext.code_executors.local import LocalCommandLineCodeExecutor
 from pydantic import BaseModel
 from support.agentchat import Saying, assistant_of, client_of, operations
 
+import autogen_otel
 from autogen_otel.core import names
 from autogen_otel.demo.provider import ChatRequest, Provider, Sequence, Text, ToolCalls
 
@@ -245,6 +246,29 @@ async def test_code_executor(recorder, tmp_path, ask):
         ["invoke_agent coder", "  execute_code LocalCommandLineCodeExecutor!"],
         1,
         ("KeyError", "'p9'", "coder", "code_failed", [True]),
+    )
+
+
+async def test_code_that_takes_too_long(recorder, tmp_path):
+    """A5: an executor that loses patience answers with an exit code, and so does our fault."""
+    agent = CodeExecutorAgent("coder", LocalCommandLineCodeExecutor(work_dir=tmp_path, timeout=1))
+
+    with autogen_otel.request("req-42"):
+        await agent.run(task="```python\nimport time\n\ntime.sleep(60)\n```")
+
+    (code,) = recorder.named("execute_code LocalCommandLineCodeExecutor")
+    assert (recorder.story(), code.attributes[names.CODE_EXIT_CODE]) == (
+        {
+            "type": "timeout",
+            "message": "exit code 124",
+            "function": None,
+            "agent": "coder",
+            "tool": None,
+            "request": "req-42",
+            "kind": "code_failed",
+            "masked": [True],
+        },
+        124,
     )
 
 

@@ -193,13 +193,8 @@ async def test_swarm_without_the_agent_that_is_handed_to_is_told(recorder):
 
     error = await run(Swarm([Handing("a"), Saying(AGENT)], termination_condition=MaxMessageTermination(5)))
 
-    fault = recorder.fault
-    assert (type(error), type(error.__cause__), fault.type, fault.request_id) == (
-        RuntimeError,
-        AssertionError,
-        "AssertionError",
-        "req-42",
-    )
+    cause = error.__cause__
+    assert (type(error), type(cause), told(recorder)) == (RuntimeError, AssertionError, raised(cause, agent=None))
 
 
 async def test_node_of_a_graph_that_raises_is_told(recorder):
@@ -281,12 +276,11 @@ async def test_ledger_that_is_no_json_is_told(recorder):
         team = MagenticOneGroupChat([Saying("a")], model_client=client_of(provider, model_info=info))
         error = await run(team)
 
-    fault = recorder.fault
-    assert (fault.type, fault.message, fault.request_id, autogen_otel.original_exception(error).args) == (
-        "ValueError",
+    original = autogen_otel.original_exception(error)
+    assert (type(original), str(original), told(recorder)) == (
+        ValueError,
         "Failed to parse ledger information after multiple retries.",
-        "req-42",
-        (fault.message,),
+        raised(original, agent=None),
     )
 
 

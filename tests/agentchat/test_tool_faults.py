@@ -334,12 +334,11 @@ async def test_failure_in_the_caller_loop_is_told(recorder, provider):
     await runtime.stop()
 
     results = [one.content for one in messages if isinstance(one, FunctionExecutionResultMessage)]
-    fault = recorder.story()
-    assert ([one.content for one in results[0]], fault["type"], fault["tool"], fault["request"]) == (
+    place = f"{__file__}:{line_of(lookup_policy, FAILING[lookup_policy])}"
+    # What the loop of the application's asks its own tools has reached it as an exception, though it went on.
+    assert ([one.content for one in results[0]], told(recorder)) == (
         ["Error: "],
-        "KeyError",
-        "lookup_policy",
-        "req-42",
+        story("lookup_policy", "KeyError", "'p9'", place=place, agent="tools", masked=[False]),
     )
 
 
