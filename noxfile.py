@@ -33,7 +33,7 @@ LINES = {
         "openai>=2,<3",
         *nox.project.dependency_groups(PROJECT, "agentchat", "agents"),
     ],
-    "ag2-1.2": [f"ag2[{PROVIDERS},bedrock,zai]==1.2.1"],
+    "ag2-1.2": [f"ag2[{PROVIDERS},a2a,bedrock,zai]==1.2.1"],
     "ag2-1.0": [f"ag2[{PROVIDERS}]==1.0.0"],
 }
 # All three lines in one process. The extras `openai` of autogen and ag2 contradict each other, therefore without.

@@ -39,7 +39,8 @@ _CLIENTS: Final = (
     *(("anthropic", "anthropic_client", "AnthropicClient"), ("bedrock", "bedrock_client", "BedrockClient")),
     *(("dashscope", "dashscope_client", "DashScopeClient"), ("gemini", "gemini_client", "GeminiClient")),
     *(("mistral", "mistral_client", "MistralClient"), ("ollama", "ollama_client", "OllamaClient")),
-    *(("xai", "xai_client", "XAIClient"), ("zai", "zai_client", "ZAIClient")),
+    *(("openai", "openai_decisions_client", "OpenAIDecisionsClient"), ("xai", "xai_client", "XAIClient")),
+    *(("typesafe", "typesafe_client", "TypeSafeClient"), ("zai", "zai_client", "ZAIClient")),
 )
 
 
