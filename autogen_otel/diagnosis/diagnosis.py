@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind, Outcome
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from autogen_otel.diagnosis.gathered import Gathered
     from autogen_otel.diagnosis.stored_operations import Placed
     from autogen_otel.diagnosis.traits import Traits
+
+
+_TOOL: Final = Kind.TOOL
 
 
 def diagnose(gathered: Gathered, *, since_ns: int = 0, request_id: str | None = None) -> Diagnosis:
@@ -135,7 +138,8 @@ class _Marks:
 
     def add(self, operation: Operation, to: set[int]) -> None:
         """Add those of an operation."""
-        place = (operation.kind, operation.name, operation.agent_name, operation.pid, operation.thread)
+        # To ask an enum for its hash, as a tuple does, is to call a function of Python's.
+        place = (operation.kind is _TOOL, operation.name, operation.agent_name, operation.pid, operation.thread)
         marks = self._known.get(place)
         if marks is None:
             marks = self._known[place] = set()
@@ -148,7 +152,7 @@ class _Marks:
 def _place(operation: Operation) -> dict[str, str | int | None]:
     return {
         names.AGENT_NAME: operation.agent_name,
-        names.TOOL_NAME: operation.name if operation.kind is Kind.TOOL else None,
+        names.TOOL_NAME: operation.name if operation.kind is _TOOL else None,
         names.PROCESS_PID: true_pid(operation.pid),
         names.THREAD_NAME: operation.thread or None,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import attrgetter
 from sys import intern
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -48,6 +49,8 @@ _LEFT_OUT: Final = frozenset(
 # Which machine or container a process ID belongs to: in containers it is 1 everywhere.
 _PLACES: Final = ("service.instance.id", "k8s.pod.uid", "k8s.pod.name", "container.id", "host.id", "host.name")
 _NEXT_PLACE: Final = 1 << 32
+_FIELDS: Final = attrgetter(*Operation.__slots__)
+_WIDTH: Final = len(Operation.__slots__)
 
 
 class Span(NamedTuple):
@@ -104,6 +107,17 @@ class Gathered:
         self._resource_numbers: dict[str, int] = {}
         self._places: dict[int, list[tuple[object, ...]]] = {}
         self._pids: dict[tuple[int, int], int] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process is sent: spans as plain tuples, which takes a third of the time of objects."""
+        rows = [(*_FIELDS(span.operation), *span[1:]) for span in self.spans.values()]
+        return {**vars(self), "spans": rows}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Make spans of the tuples again."""
+        vars(self).update(state)
+        rows = state["spans"]
+        self.spans = {row[0]: Span(Operation(*row[:_WIDTH]), *row[_WIDTH:]) for row in rows}
 
     def take(self, document: Json, since_ns: int = 0) -> None:
         """Take what one document tells; nothing of a malformed one.
