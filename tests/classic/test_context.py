@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 from opentelemetry import trace
-from support.classic import a_chat, autogen, chat, ends, llm_config, needs, pair, user_of
+from support.classic import HTTPX, a_chat, autogen, chat, ends, llm_config, mute, needs, pair, user_of
 
 import autogen_otel
 from autogen_otel.core import names
@@ -100,6 +100,49 @@ async def _sync_inside_async(assistant: Any, user: Any) -> None:
     chat(user, assistant, ASK)
 
 
+def _nesting(assistant: Any, user: Any, **more: Any) -> tuple[Any, Any]:
+    """Return two agents of which the second answers with a chat of the given ones."""
+    asking, front = mute("asking"), mute("front")
+    queue = [{"chat_id": 1, "sender": user, "recipient": assistant, "message": ASK, "summary_method": "last_msg"}]
+    front.register_nested_chats(queue, trigger=asking, **more)
+    return asking, front
+
+
+def _pattern(assistant: Any, user: Any) -> dict[str, Any]:
+    """Return how to start a pattern in which the assistant has the tools of the user proxy."""
+    from autogen.agentchat.group.patterns import DefaultPattern
+
+    assistant._function_map.update(user._function_map)
+    pattern = DefaultPattern(initial_agent=assistant, agents=[assistant], user_agent=mute("human"))
+    return {"pattern": pattern, "messages": ASK, "max_rounds": 5}
+
+
+def _group_chat(assistant: Any, user: Any) -> None:
+    autogen.agentchat.initiate_group_chat(**_pattern(assistant, user))
+
+
+async def _a_group_chat(assistant: Any, user: Any) -> None:
+    await autogen.agentchat.a_initiate_group_chat(**_pattern(assistant, user))
+
+
+def _run_group_chat(assistant: Any, user: Any) -> None:
+    _read(autogen.agentchat.run_group_chat(**_pattern(assistant, user)))
+
+
+async def _a_run_group_chat(assistant: Any, user: Any) -> None:
+    await _aread(await autogen.agentchat.a_run_group_chat(**_pattern(assistant, user)))
+
+
+def _run_group_chat_iter(assistant: Any, user: Any) -> None:
+    for _ in autogen.agentchat.run_group_chat_iter(**_pattern(assistant, user)):
+        pass
+
+
+async def _a_run_group_chat_iter(assistant: Any, user: Any) -> None:
+    async for _ in autogen.agentchat.a_run_group_chat_iter(**_pattern(assistant, user)):
+        pass
+
+
 ENTRIES = [
     pytest.param(lambda a, u: chat(u, a, ASK), id="initiate_chat"),
     pytest.param(lambda a, u: a_chat(u, a, ASK), id="a_initiate_chat"),
@@ -118,7 +161,20 @@ ENTRIES = [
     pytest.param(_a_run, id="a_run", marks=needs(0, 9)),
     pytest.param(_a_run_iter, id="a_run_iter", marks=needs(0, 10)),
     pytest.param(_sync_inside_async, id="sync_inside_async", marks=needs(0, 10)),
+    pytest.param(lambda a, u: chat(*_nesting(a, u), "go", max_turns=1), id="nested"),
+    pytest.param(lambda a, u: a_chat(*_nesting(a, u, use_async=True), "go", max_turns=1), id="a_nested"),
+    pytest.param(lambda a, u: a_chat(*_nesting(a, u), "go", max_turns=1), id="nested in async", marks=needs(0, 10)),
 ]
+PATTERNS = [
+    pytest.param(_group_chat, id="pattern", marks=needs(0, 9)),
+    pytest.param(_a_group_chat, id="a_pattern", marks=needs(0, 10)),
+    pytest.param(_run_group_chat, id="run_group_chat", marks=needs(0, 10)),
+    pytest.param(_a_run_group_chat, id="a_run_group_chat", marks=needs(0, 10)),
+    pytest.param(_run_group_chat_iter, id="run_group_chat_iter", marks=needs(0, 10)),
+    pytest.param(_a_run_group_chat_iter, id="a_run_group_chat_iter", marks=needs(0, 10)),
+]
+# Whose records must name the request: openai's client logs each call where it makes it.
+LOGGERS = frozenset({"app", "autogen_otel", "httpx", "httpx2"})
 
 
 def _perform(entry: Callable[[Any, Any], Any], assistant: Any, user: Any) -> None:
@@ -131,36 +187,51 @@ def _perform(entry: Callable[[Any, Any], Any], assistant: Any, user: Any) -> Non
         asyncio.run(made)
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@pytest.mark.parametrize("entry", [*ENTRIES, *PATTERNS])
 def test_request_is_right_in_every_place(recorder, provider, entry):
-    """Hook, sync tool and async tool see the request, structlog's variables and a span; all spans are one trace."""
+    """Hook, model call and both tools see the request, structlog's variables and a span; all spans are one trace."""
     witness = Witness()
     assistant, user = pair(provider, *witness.tools)
     assistant.register_hook("process_last_received_message", witness.hook)
 
-    with autogen_otel.request("req-42"), structlog.contextvars.bound_contextvars(tenant="acme"):
+    with structlog.contextvars.bound_contextvars(tenant="acme"), autogen_otel.request("req-42"):
         _perform(entry, assistant, user)
 
-    places = {seen[0] for seen in witness.seen}
+    lines = [line for line in recorder.logs if line["logger"] in LOGGERS]
     assert (
-        places,
+        {seen[0] for seen in witness.seen},
         {seen[1:] for seen in witness.seen},
         set(recorder.request_ids()),
         len(recorder.traces),
-        {line.get("request_id") for line in recorder.logs if line["logger"] in {"app", "autogen_otel"}},
-    ) == ({"hook", "tool", "async tool"}, {("req-42", "acme", True)}, {"req-42"}, 1, {"req-42"})
+        {line["logger"] for line in lines},
+        {(line.get("request_id"), line.get("tenant")) for line in lines},
+    ) == (
+        {"hook", "tool", "async tool"},
+        {("req-42", "acme", True)},
+        {"req-42"},
+        1,
+        {"app", "autogen_otel", HTTPX},
+        {("req-42", "acme")},
+    )
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
-def test_agent_and_tool_are_right_on_every_line(recorder, provider, entry):
-    """A line logged inside a tool carries the tool and the agent that runs it."""
+@pytest.mark.parametrize(
+    ("entry", "agent"),
+    [
+        pytest.param(*entry.values, agent, id=entry.id, marks=entry.marks)
+        for entries, agent in ((ENTRIES, "user"), (PATTERNS, "assistant"))
+        for entry in entries
+    ],
+)
+def test_agent_and_tool_are_right_on_every_line(recorder, provider, entry, agent):
+    """A line logged inside a tool carries the tool, and the agent that runs it or, in a pattern, has asked for it."""
     witness = Witness()
     assistant, user = pair(provider, *witness.tools)
 
     _perform(entry, assistant, user)
 
     found = {(line.get("agent_name"), line.get("tool_name")) for line in recorder.logs if line["logger"] == "app"}
-    assert found == {("user", "look"), ("user", "alook")}
+    assert found == {(agent, "look"), (agent, "alook")}
 
 
 class _Binding:
