@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 BOOM = per_model({"gpt-4o": Status(500, "boom", retry_after=0.001)})
-ASK_BOB = 'call delegate {"target": "bob", "prompt": "hello bob", "timeout": 1}'
+ASK_BOB = 'call delegate {"target": "bob", "prompt": "hello bob", "timeout": 20}'
+ASK_IN_VAIN = ASK_BOB.replace("20", "1")
 
 
 @contextlib.asynccontextmanager
@@ -73,7 +74,7 @@ async def test_failed_peer_is_recorded(recorder):
     with Provider(BOOM) as provider:
         alice = agent_of(provider)
         async with network(alice, bob(provider, "gpt-4o")):
-            answer = await ask(alice, ASK_BOB)
+            answer = await ask(alice, ASK_IN_VAIN)
 
     fault = recorder.fault
     (tool,) = recorder.named("execute_tool delegate")
@@ -176,7 +177,7 @@ async def test_handler_that_fails(recorder, provider):
     alice = agent_of(provider)
     async with network(alice, bob(provider)) as (_, client):
         client.on_envelope(handle)
-        await ask(alice, ASK_BOB)
+        await ask(alice, ASK_IN_VAIN)
 
     assert ("LookupError", "no policy", "handle", ASSISTANT, None, "req-42") in raised_faults(recorder)
 

@@ -40,9 +40,9 @@ FAILURES = {
 }
 
 
-def assistant(provider: Provider, **more: Any) -> AssistantAgent:
-    """Return an assistant whose client gives up soon."""
-    return AssistantAgent(ASSISTANT, model_client=client_of(provider, timeout=0.2), **more)
+def assistant(provider: Provider, *, timeout: float = 20, **more: Any) -> AssistantAgent:
+    """Return an assistant whose client gives up after so many seconds."""
+    return AssistantAgent(ASSISTANT, model_client=client_of(provider, timeout=timeout), **more)
 
 
 async def run(agent: Any) -> Any:
@@ -62,7 +62,7 @@ async def test_exception_of_a_model_call_is_told(recorder, failure, asking):
         autogen_otel.request("req-42"),
         pytest.raises(Exception) as caught,  # noqa: PT011 - which one is what the test compares
     ):
-        await asking(assistant(provider))
+        await asking(assistant(provider, timeout=0.2 if failure == "late" else 20))
 
     # The spans of the HTTP attempts, by another instrumentation, have their own.
     ours = [span for span in recorder.spans if span.name != "POST"]
