@@ -17,6 +17,7 @@ from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
@@ -101,12 +102,15 @@ class _ActorLogger(RecordingLogger):
     @property
     def exception(self) -> Any:
         """The logger's own method; who waits for an answer gets the exception, and it is told there."""
-        plain = self.__wrapped__.exception
-        waiting = sys._getframe(1).f_locals.get("fut")
-        if not self._self_switch.on or (waiting is not None and not waiting.cancelled()):
-            return plain
-        guard.call(_leave_ended_request)
-        return super().exception
+        if self._self_switch.on and not guard.call(_somebody_waits, sys._getframe(1)):
+            guard.call(_leave_ended_request)
+            return super().exception
+        return self.__wrapped__.exception
+
+
+def _somebody_waits(frame: FrameType) -> bool:
+    waiting = frame.f_locals.get("fut")
+    return waiting is not None and not waiting.cancelled()
 
 
 def _leave_ended_request() -> None:
