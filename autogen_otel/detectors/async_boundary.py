@@ -119,6 +119,9 @@ def _blocked(request: RequestFacts, world: World, explained: Explained) -> Itera
         whole_ns = until_ns - waited.started_ns
         if not blocked_ns or not _explains(stalls, blocked_ns, whole_ns, until_ns):
             continue
+        if failure is None and 2 * blocked_ns < whole_ns:
+            # Who goes away does not say why; to have been kept for the most part is the least of a hint.
+            continue
         longest = max(stalls, key=lambda one: _covered([one], waited.started_ns, until_ns))
         blamed = longest.operation
         of = "" if longest.root_id == request.root.id else f" of request {blamed.request_id}"

@@ -16,7 +16,7 @@ from autogen_otel.detectors.request_facts import MAX_KEPT, MAX_OVERLAPS, Crossin
 from autogen_otel.detectors.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from autogen_otel.core.facts import Fault, Finished, Operation, Settled, Stalled, Used
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 MAX_OPEN: Final = 65_536
 
 
-# Where an open operation stands: in which request, below which of its outermost operations, and for which agent a
-# speaker is being chosen.
-_Place: TypeAlias = "tuple[RequestFacts, int | None, str | None]"
+# Where an open operation stands: in which request, below which of its outermost operations; and the operation.
+_Place: TypeAlias = "tuple[RequestFacts, int | None, Operation]"
+# What is begun inside one of these is done when it ends.
+_OWN_WORK: Final = frozenset({Kind.REQUEST, Kind.TOOL})
 
 
 class Causes:
@@ -56,30 +57,27 @@ class Causes:
         """Take in that an operation started."""
         parent_id, kind = operation.parent_id, operation.kind
         if parent_id is None:
-            request, scope, chooser = RequestFacts(operation), None, None
+            request, scope = RequestFacts(operation), None
             self._world.begin(request)
-            self._by_id[operation.request_id] = (request, None, None)
+            self._by_id[operation.request_id] = (request, None, operation)
         else:
             # The operation above may have ended before what it left behind in a task or thread.
             above = self._open.get(parent_id) or self._by_id.get(operation.request_id)
             if above is None:
                 return
-            request, scope, chooser = above
+            request, scope, _ = above
             if kind is Kind.REQUEST and len(request.ids) < MAX_KEPT:
                 request.ids.add(operation.request_id)
         if scope is None and kind is not Kind.REQUEST:
             scope = operation.id
             request.called(operation)
-        if scope not in request.agents:
-            request.meets(scope, operation.agent_name)
-        if kind is Kind.SPEAKER:
-            # AutoGen makes agents of its own for that, which nobody has heard of.
-            chooser = operation.agent_name
-        self._open[operation.id] = (request, scope, chooser)
+        self._open[operation.id] = (request, scope, operation)
+        if kind is Kind.AGENT:
+            request.meets(parent_id, operation.agent_name)
         if len(self._open) > MAX_OPEN:
             self._forget_oldest()
         if kind is Kind.MODEL and names.FOREIGN_REQUESTS in operation.attributes:
-            self._cross(request, operation, operation.attributes[names.FOREIGN_REQUESTS], chooser)
+            self._cross(request, operation, operation.attributes[names.FOREIGN_REQUESTS])
 
     def finished(self, end: Finished) -> None:
         """Take in that an operation ended; of a request's own this is where its causes are told."""
@@ -87,14 +85,13 @@ class Causes:
         place = self._open.pop(operation.id, None)
         if place is None:
             return
-        request, scope, chooser = place
+        request = place[0]
         kind = operation.kind
         if kind is Kind.MODEL:
-            self._model_call_ended(request, end, chooser)
+            self._model_call_ended(request, end)
         elif (kind is Kind.TOOL or kind is Kind.CODE) and request.work_ended(end):
             self._keep(operation)
-        if scope == operation.id or scope is None:
-            self._world.release(operation.id)
+        self._world.release(operation.id)
         if operation.parent_id is None:
             self._request_ended(request, end)
 
@@ -118,10 +115,8 @@ class Causes:
         place = self._open.get(operation.id)
         if place is None:
             return
-        request, scope, _ = place
-        if scope is None or scope == operation.id:
-            scope = operation.id
-        else:
+        request, scope = place[0], self._holder(operation)
+        if scope != operation.id:
             # It may end before the chat around it, which goes on holding the conversation.
             self._keep(operation)
         others = self._world.hold(request, operation, fact.conversation, scope)
@@ -148,17 +143,17 @@ class Causes:
         place = self._open.get(operation.id)
         if place is None:
             return []
-        request, scope, _ = place
+        request, scope = place[0], self._holder(operation)
         found = [one.other_id for one in request.crossings if one.live and one.operation.id == operation.id]
         found += [one.other.request_id for one in request.overlaps if one.scope == scope]
         others = [other for other in dict.fromkeys(found) if not (once and other in request.warned)]
         request.warned.update(others)
         return others
 
-    def _model_call_ended(self, request: RequestFacts, end: Finished, chooser: str | None) -> None:
+    def _model_call_ended(self, request: RequestFacts, end: Finished) -> None:
         operation = end.operation
         if names.FOREIGN_REQUESTS in end.attributes and names.FOREIGN_REQUESTS not in operation.attributes:
-            self._cross(request, operation, end.attributes[names.FOREIGN_REQUESTS], chooser)
+            self._cross(request, operation, end.attributes[names.FOREIGN_REQUESTS])
         refusals = request.refusals
         if request.call_ended(end):
             self._keep(operation)
@@ -174,11 +169,37 @@ class Causes:
             self._keep(operation)
             self._conclude(operation, Verdict(operation.request_id, operation.id, request.failed, findings))
 
-    def _cross(self, request: RequestFacts, operation: Operation, others: list[str], chooser: str | None) -> None:
+    def _around(self, operation: Operation) -> Iterator[Operation]:
+        """Yield an operation and those around it that are open, the innermost first."""
+        around: Operation | None = operation
+        while around is not None:
+            yield around
+            place = self._open.get(around.parent_id or 0)
+            around = place and place[2]
+
+    def _holder(self, operation: Operation) -> int:
+        """Return until whose end an operation holds a conversation: the outermost chat, team run or turn around it.
+
+        A tool may ask a helper: when it ends, the chat around it goes on without that.
+        """
+        held = operation.id
+        for one in self._around(operation):
+            if one.kind in _OWN_WORK:
+                break
+            held = one.id
+        return held
+
+    def _agent_of(self, operation: Operation) -> str | None:
+        """Return whose prompt a model call is made with; to choose a speaker AutoGen makes agents of its own."""
+        choice = next((one for one in self._around(operation) if one.kind is Kind.SPEAKER), operation)
+        return choice.agent_name
+
+    def _cross(self, request: RequestFacts, operation: Operation, others: list[str]) -> None:
+        agent = self._agent_of(operation)
         for other_id in others:
             if other_id not in request.ids and len(request.crossings) < MAX_KEPT:
                 live = self._world.lives(other_id) or request.overlaps_with(other_id)
-                request.crossings.append(Crossing(operation, other_id, live, chooser or operation.agent_name))
+                request.crossings.append(Crossing(operation, other_id, live, agent))
                 self._keep(operation)
 
     def _overlap(self, request: RequestFacts, overlap: Overlap) -> None:

@@ -46,7 +46,7 @@ class RequestFacts:
     Attributes:
         root: Its own operation; its `id` is the identity of the request, for two may carry the same request ID.
         ids: Its request ID and those of requests that were opened inside it.
-        agents: The first agent of each of its chats, team runs and turns.
+        agents: The first agent of each of its chats and team runs, by the ID of that.
         failures: What went wrong below it.
         calls: The model calls that ended badly or carry evidence.
         cancelled: The model calls that were broken off.
@@ -126,10 +126,10 @@ class RequestFacts:
         if file and not self.called_at:
             self.called_at = f"{file}:{get(names.CODE_LINE)} in {get(names.CODE_FUNCTION)}"
 
-    def meets(self, scope: int | None, agent_name: str | None) -> None:
-        """Note the agent of an operation; of each chat, team run or turn the first one is kept."""
-        if scope is not None and agent_name is not None and len(self.agents) < MAX_KEPT:
-            self.agents.setdefault(scope, agent_name)
+    def meets(self, chat: int | None, agent_name: str | None) -> None:
+        """Note who has a turn in a chat or team run; the first one is kept."""
+        if chat is not None and agent_name is not None and len(self.agents) < MAX_KEPT:
+            self.agents.setdefault(chat, agent_name)
 
     def call_ended(self, end: Finished) -> bool:
         """Note the end of a model call; tell whether it is evidence of anything."""

@@ -110,7 +110,7 @@ def _overlaps(request: RequestFacts) -> Iterator[Finding]:
                 )
             )
         ),
-        blame_on(first.own, request.agents.get(first.scope), **{names.CONVERSATIONS: first.conversation}),
+        blame_on(first.own, request.agents.get(first.own.id), **{names.CONVERSATIONS: first.conversation}),
     )
 
 

@@ -125,6 +125,21 @@ def test_a_client_that_went_away_while_the_loop_was_blocked_is_a_hint():
     assert findings(facts) == {"r-victim": ["async_boundary/blocked_loop?"]}
 
 
+def test_a_client_that_went_away_for_the_most_part_before_the_loop_was_blocked():
+    """It had waited long when somebody kept the loop for a moment."""
+    facts = Facts()
+    victim, chat = facts.request("r-victim", loop=1)
+    facts.after(700)
+    blocker, other = facts.request("r-blocker", loop=1)
+    tool = facts.open(Kind.TOOL, "report", other)
+    facts.stall(tool, 300)
+    facts.end(blocker, other, tool)
+    facts.close(chat, outcome=Outcome.CANCELLED)
+    facts.close(victim, outcome=Outcome.CANCELLED)
+
+    assert findings(facts) == {"r-victim": ["cancelled/cancelled"]}
+
+
 @pytest.mark.parametrize(
     ("type_", "message", "at", "detail"),
     [

@@ -83,6 +83,37 @@ def test_nested_chats_of_one_request_are_one_family():
     assert findings(facts) == {}
 
 
+def test_a_helper_behind_a_lock_is_held_as_long_as_the_tool_that_asks_it():
+    """The chat around the tool goes on, and has nothing to do with the helper any more."""
+    facts = Facts()
+    (first, chat1), (second, chat2) = facts.request("r-1"), facts.request("r-2")
+    for chat in (chat1, chat2):
+        tool = facts.open(Kind.TOOL, "ask_helper", chat)
+        helped = facts.open(Kind.WORKFLOW, "user -> helper", tool)
+        facts.use(helped, "8-9")
+        facts.model(helped)
+        facts.close(helped)
+        facts.close(tool)
+    facts.end(first, chat1)
+    facts.end(second, chat2)
+
+    assert findings(facts) == {}
+
+
+def test_a_helper_without_a_lock_is_shared():
+    """Two tools ask the same helper at the same time."""
+    facts = Facts()
+    (first, chat1), (second, chat2) = facts.request("r-1"), facts.request("r-2")
+    tools = [facts.open(Kind.TOOL, "ask_helper", chat) for chat in (chat1, chat2)]
+    helped = [facts.open(Kind.WORKFLOW, "user -> helper", tool) for tool in tools]
+    for chat in helped:
+        facts.use(chat, "8-9")
+    facts.end(first, chat1, tools[0], helped[0])
+    facts.end(second, chat2, tools[1], helped[1])
+
+    assert findings(facts) == {"r-1": ["shared_state/overlap"], "r-2": ["shared_state/overlap"]}
+
+
 def overlapping() -> Facts:
     facts = Facts()
     (first, chat1), (second, chat2) = facts.request("r-1"), facts.request("r-2")
