@@ -45,7 +45,7 @@ class World:
 
     def __init__(self) -> None:
         self._holders: dict[tuple[int, str], dict[int, Holder]] = {}
-        self._held: dict[int, list[tuple[int, str]]] = {}
+        self._held: dict[int, set[tuple[int, str]]] = {}
         self._live: dict[str, int] = {}
         self._stalls: dict[tuple[int, int], deque[Stall]] = {}
         self._refused: dict[object, deque[tuple[int, int]]] = {}
@@ -81,10 +81,15 @@ class World:
         others = [holder for holder in list(holders.values()) if holder.request is not request]
         if scope not in holders:
             holders[scope] = Holder(request, operation, scope)
-            self._held.setdefault(scope, []).append(key)
+            self._held.setdefault(scope, set()).add(key)
             if len(self._holders) > MAX_CONVERSATIONS:
-                self._holders.pop(next(iter(self._holders)), None)
+                self._forget_conversation(next(iter(self._holders)))
         return others
+
+    def _forget_conversation(self, key: tuple[int, str]) -> None:
+        """Forget who holds a conversation; a chat that never ends may go through any number of them."""
+        for scope in self._holders.pop(key):
+            self._held.get(scope, set()).discard(key)
 
     def release(self, scope: int) -> None:
         """Give back what was held until the end of an operation."""

@@ -19,7 +19,11 @@ from autogen_otel.operations.operation import OpenOperation, current_operation
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
+    from typing_extensions import Self
+
 T = TypeVar("T")
+# What a tool has read and does not write: it may look through all of a large dict.
+MAX_READ: Final = 1_024
 _MISSING: Final = object()
 _UNWATCHABLE: Final = (list, tuple, set, frozenset, str, bytes, int, float, complex, bool, type(None))
 
@@ -35,7 +39,10 @@ class _Versions:
     def read(self, key: Hashable) -> None:
         operation = current_operation()
         if operation is not None:
-            self._read.setdefault(operation, {})[key] = self._written.get(key, (0, ""))[0]
+            read = self._read.setdefault(operation, {})
+            read[key] = self._written.get(key, (0, ""))[0]
+            if len(read) > MAX_READ:
+                del read[next(iter(read))]
 
     def write(self, key: Hashable) -> None:
         operation = current_operation()
@@ -97,6 +104,16 @@ class WatchedDict(dict[Any, Any]):
         """Take a value out, as `dict.pop`."""
         guard.call(self._versions.forget, key)
         return super().pop(key) if default is _MISSING else super().pop(key, default)
+
+    def popitem(self) -> tuple[Any, Any]:
+        """Take the last key with its value out, as `dict.popitem`."""
+        key, value = super().popitem()
+        guard.call(self._versions.forget, key)
+        return key, value
+
+    def __ior__(self, other: Any) -> Self:  # type: ignore[misc]
+        self.update(other)
+        return self
 
     def clear(self) -> None:
         """Empty it, as `dict.clear`."""

@@ -12,6 +12,7 @@ from autogen_otel.core.causes import Cause
 from autogen_otel.core.facts import Kind
 from autogen_otel.detectors.causes import MAX_OPEN, Causes
 from autogen_otel.detectors.pages import page_of
+from autogen_otel.detectors.world import MAX_CONVERSATIONS
 
 from .facts import AUTOGEN, Facts, findings, verdicts
 
@@ -222,3 +223,20 @@ def test_requests_that_never_end_do_not_grow():
     world = causes._world
     sizes = [len(table) for table in (causes._open, causes._by_id, world._live, world._held, world._holders)]
     assert max(sizes) <= MAX_OPEN
+
+
+def test_a_chat_that_never_ends_holds_no_more_conversations_than_there_is_room_for():
+    """It may open any number of nested chats; the oldest are forgotten."""
+    causes = Causes(lambda *_: None)
+    facts = Facts()
+    _, chat = facts.request()
+    for number in range(MAX_CONVERSATIONS + 1_000):
+        facts.use(chat, str(number))
+    for method, args in facts.told:
+        getattr(causes, method)(*args)
+
+    world = causes._world
+    assert (len(world._holders), [len(keys) for keys in world._held.values()]) == (
+        MAX_CONVERSATIONS,
+        [MAX_CONVERSATIONS],
+    )

@@ -13,6 +13,7 @@ import autogen_otel
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.operations.operation import open_operation
+from autogen_otel.operations.watch import MAX_READ
 
 
 class Tool:
@@ -88,6 +89,33 @@ def test_keys_of_their_own_do_not_meet():
             shared[key] = shared.get(key, 0) + 1
 
     assert (first.lost, second.lost, shared) == ([], [], {"a": 2, "b": 2})
+
+
+def test_every_way_to_change_a_dict_is_watched():
+    """What was read and is overwritten by `|=`, and a key that was taken out with the last item."""
+    shared = autogen_otel.watch({"a": 0, "b": 0}, "store")
+    first, second = Tool("first"), Tool("second")
+    with first:
+        seen = shared["a"]
+    with second:
+        shared["a"] += 1
+        shared["b"] += 1
+        taken = shared.popitem()
+    with first:
+        shared |= {"a": seen + 1}
+
+    assert (first.lost, taken, dict(shared), list(shared._versions._written)) == (["store"], ("b", 1), {"a": 1}, ["a"])
+
+
+def test_a_tool_that_looks_through_a_large_dict_is_no_burden():
+    """Of what it reads and does not write the last keys are kept."""
+    shared = autogen_otel.watch(dict.fromkeys(range(10 * MAX_READ), 0), "store")
+    tool = Tool("first")
+    with tool:
+        total = sum(shared[key] for key in shared)
+
+    (read,) = shared._versions._read.values()
+    assert (total, len(read)) == (0, MAX_READ)
 
 
 def test_a_watched_dict_is_a_dict():
