@@ -198,7 +198,7 @@ class Causes:
         agent = self._agent_of(operation)
         for other_id in others:
             if other_id not in request.ids and len(request.crossings) < MAX_KEPT:
-                live = self._world.lives(other_id) or request.overlaps_with(other_id)
+                live = self._world.met(request, other_id) or request.overlaps_with(other_id)
                 request.crossings.append(Crossing(operation, other_id, live, agent))
                 self._keep(operation)
 

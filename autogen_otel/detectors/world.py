@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from autogen_otel.detectors.request_facts import RequestFacts
 
 MAX_CONVERSATIONS: Final = 16_384
+MAX_ENDED: Final = 4_096
 MAX_PLACES: Final = 256
 MAX_STALLS: Final = 64
 MAX_REFUSED: Final = 64
@@ -47,6 +48,7 @@ class World:
         self._holders: dict[tuple[int, str], dict[int, Holder]] = {}
         self._held: dict[int, set[tuple[int, str]]] = {}
         self._live: dict[str, int] = {}
+        self._ended: dict[str, int] = {}
         self._stalls: dict[tuple[int, int], deque[Stall]] = {}
         self._refused: dict[object, deque[tuple[int, int]]] = {}
 
@@ -58,12 +60,17 @@ class World:
 
     def end(self, request: RequestFacts) -> None:
         """Note that a request has ended; another one may go by the same ID."""
-        if self._live.get(request.root.request_id) == request.root.id:
-            del self._live[request.root.request_id]
+        request_id, end = request.root.request_id, request.end
+        if self._live.get(request_id) == request.root.id:
+            del self._live[request_id]
+        if end is not None:
+            self._ended.pop(request_id, None)
+            self._ended[request_id] = end.ended_ns
+            _bound(self._ended, MAX_ENDED)
 
-    def lives(self, request_id: str) -> bool:
-        """Tell whether a request is open now."""
-        return request_id in self._live
+    def met(self, request: RequestFacts, request_id: str) -> bool:
+        """Tell whether another request was open at a time when this one was."""
+        return request_id in self._live or self._ended.get(request_id, 0) > request.root.started_ns
 
     # Conversations
 

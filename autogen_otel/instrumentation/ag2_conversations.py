@@ -21,18 +21,15 @@ if TYPE_CHECKING:
 _continued: Final[ContextVar[bool]] = ContextVar("autogen_otel_ag2_continued", default=False)
 
 
-def use_stream(opened: OpenOperation, args: Any, kwargs: Any) -> None:
-    """Tell which stream a turn uses, and that its first message is said in its request.
-
-    Args:
-        opened: The operation of the turn.
-        args: Those of `Agent._turn_scope`.
-        kwargs: Likewise.
-    """
-    context = kwargs.get("context")
+def use_stream(opened: OpenOperation, context: Any) -> None:
+    """Tell which stream a turn uses."""
     if context is not None:
         opened.use(f"stream-{context.stream.id}")
-    introduce(text_of(getattr(args[0] if args else kwargs.get("event"), "parts", ())), opened)
+
+
+def introduce_event(opened: OpenOperation, event: Any) -> None:
+    """Tell that the message with which a turn begins is said in its request."""
+    introduce(text_of(getattr(event, "parts", ())), opened)
 
 
 def introduce_history(events: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
-from autogen_otel.instrumentation.ag2_conversations import use_stream
+from autogen_otel.instrumentation.ag2_conversations import introduce_event, use_stream
 from autogen_otel.instrumentation.ag2_turns import Turn, attributes_of, current_turn
 from autogen_otel.operations.operation import open_operation
 
@@ -23,9 +23,10 @@ Kwargs = dict[str, Any]
 class _Scope:
     """A turn's scope, as the host opened it, with the turn's operation around each part of it."""
 
-    __slots__ = ("_drive", "_scope", "_turn")
+    __slots__ = ("_context", "_drive", "_scope", "_turn")
 
-    def __init__(self, scope: Any, turn: Turn) -> None:
+    def __init__(self, scope: Any, turn: Turn, context: Any) -> None:
+        self._context = context
         self._scope = scope
         self._turn = turn
         self._drive: Any = None
@@ -38,6 +39,8 @@ class _Scope:
         except BaseException as error:
             guard.call(turn.failed, error)
             raise
+        # Not before: in its scope a turn waits until the turns before it on the same stream are over.
+        guard.call(use_stream, turn.operation, self._context)
         guard.call(turn.leave)
         return self._driven
 
@@ -78,9 +81,10 @@ def observe_scopes(content: bool) -> Callable[[Any, Switch], Callable[..., Any]]
             turn = guard.call(Turn, instance, event, given, content)
             if not turn:
                 return wrapped(*args, **{**kwargs, "additional_middleware": given})
-            guard.call(use_stream, turn.operation, args, kwargs)
+            guard.call(introduce_event, turn.operation, event)
             # Last is innermost: there each attempt of a RetryMiddleware is seen, and what the model is really sent.
-            return _Scope(wrapped(*args, **{**kwargs, "additional_middleware": (*given, turn)}), turn)
+            scope = wrapped(*args, **{**kwargs, "additional_middleware": (*given, turn)})
+            return _Scope(scope, turn, kwargs.get("context"))
 
         return turn_scope
 

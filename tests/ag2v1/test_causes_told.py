@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from typing import NamedTuple
+
 import pytest
-from support.ag2 import agent_of
+from support.ag2 import agent_of, config
 
 import autogen_otel
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
+from autogen_otel.demo.provider import Provider, Text
 
 ag2 = pytest.importorskip("ag2", reason="ag2 1.x is not installed")
 
@@ -53,3 +58,58 @@ async def test_a_reply_that_is_continued_is_one_conversation(recorder, provider)
         await reply.ask("the question of second")
 
     assert prompts(recorder) == {"first": [], "second": []}
+
+
+@pytest.fixture
+def slow():
+    """Run a provider that answers when it is told to, and tells when a request has come."""
+    entered, answer = threading.Semaphore(0), threading.Event()
+
+    def slowly(chat):
+        entered.release()
+        answer.wait(20)
+        return Text("An answer.")
+
+    with Provider(slowly) as provider:
+        yield Slow(provider, entered, answer)
+
+
+class Slow(NamedTuple):
+    """A provider, what it releases when a request has come, and what lets it answer."""
+
+    provider: Provider
+    entered: threading.Semaphore
+    answer: threading.Event
+
+
+async def second_of_two(slow, asking) -> list[str]:
+    """Let a second request ask while the first one waits for its answer; return how both ended."""
+    first = asyncio.create_task(asking("first"))
+    await asyncio.to_thread(slow.entered.acquire)
+    second = asyncio.create_task(asking("second"))
+    # One step, in which its request begins. On a stream that is shared it waits until the first turn is over.
+    await asyncio.sleep(0)
+    slow.answer.set()
+    return [type(end).__name__ for end in await asyncio.gather(first, second, return_exceptions=True)]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_the_guard_stops_the_call_before_the_provider_sees_it(recorder, slow, streaming):
+    """The second request on a stream that two were given fails, and its text is not sent."""
+    autogen_otel.uninstrument()
+    autogen_otel.instrument(on_shared="raise")
+    agent, stream = agent_of(slow.provider, config=config(slow.provider, streaming=streaming)), ag2.MemoryStream()
+
+    ends = await second_of_two(slow, lambda request_id: ask(agent, request_id, stream=stream))
+    assert (ends[1], len(slow.provider.received)) == ("SharedStateError", 1)
+
+
+async def test_the_guard_lets_an_agent_be_shared(recorder, slow):
+    """Each of two requests has a stream of its own: an agent of ag2 is made for that."""
+    autogen_otel.uninstrument()
+    autogen_otel.instrument(on_shared="raise")
+    agent = agent_of(slow.provider)
+    slow.answer.set()
+
+    ends = await second_of_two(slow, lambda request_id: ask(agent, request_id))
+    assert (set(ends), len(slow.provider.received)) == ({"AgentReply"}, 2)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+import warnings
+from typing import NamedTuple
+
+import pytest
 from autogen_agentchat.conditions import MaxMessageTermination
 from autogen_agentchat.teams import RoundRobinGroupChat
 from support.agentchat import assistant_of
@@ -9,6 +15,8 @@ from support.agentchat import assistant_of
 import autogen_otel
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
+from autogen_otel.demo.provider import Provider, Text
+from autogen_otel.errors import SharedStateWarning
 
 
 def prompts(recorder) -> dict[str, list[str]]:
@@ -83,3 +91,94 @@ async def test_a_team_is_a_conversation_beside_those_of_its_members(recorder, pr
 
     keys = sorted(fact.conversation.partition("-")[0] for fact in recorder.facts.uses)
     assert keys == ["context", "context", "team"]
+
+
+@pytest.fixture
+def slow():
+    """Run a provider that answers when it is told to, and tells when a request has come."""
+    entered, answer = threading.Semaphore(0), threading.Event()
+
+    def slowly(chat):
+        entered.release()
+        answer.wait(20)
+        return Text("An answer.")
+
+    with Provider(slowly) as provider:
+        yield Slow(provider, entered, answer)
+
+
+class Slow(NamedTuple):
+    """A provider, what it releases when a request has come, and what lets it answer."""
+
+    provider: Provider
+    entered: threading.Semaphore
+    answer: threading.Event
+
+
+async def second_of_two(slow, asking) -> list[str]:
+    """Let a second request ask while the first one waits for its answer; return how both ended."""
+    first = asyncio.create_task(asking("first"))
+    await asyncio.to_thread(slow.entered.acquire)
+    second = asyncio.create_task(asking("second"))
+    called = asyncio.create_task(asyncio.to_thread(slow.entered.acquire))
+    await asyncio.wait([second, called], return_when=asyncio.FIRST_COMPLETED)
+    slow.answer.set()
+    slow.entered.release()
+    return [type(end).__name__ for end in await asyncio.gather(first, second, return_exceptions=True)]
+
+
+async def through_run(agent, text: str) -> None:
+    await agent.run(task=text)
+
+
+async def through_stream(agent, text: str) -> None:
+    async for _ in agent.run_stream(task=text):
+        pass
+
+
+@pytest.mark.parametrize("model_stream", [False, True], ids=["create", "create_stream"])
+@pytest.mark.parametrize("asked", [through_run, through_stream])
+async def test_the_guard_stops_the_call_before_the_provider_sees_it(recorder, slow, asked, model_stream):
+    """The second request of a shared agent fails, whichever way it is asked, and its text is not sent."""
+    autogen_otel.uninstrument()
+    autogen_otel.instrument(on_shared="raise")
+    agent = assistant_of(slow.provider, model_client_stream=model_stream)
+
+    async def asking(request_id: str) -> None:
+        with autogen_otel.request(request_id):
+            await asked(agent, request_id)
+
+    ends = await second_of_two(slow, asking)
+    assert (ends, len(slow.provider.received)) == (["NoneType", "SharedStateError"], 1)
+
+
+async def test_the_guard_stops_a_team_that_two_requests_share(recorder, slow):
+    """Its members are shared though AutoGen refuses to run it twice: two teams of the same members."""
+    autogen_otel.uninstrument()
+    autogen_otel.instrument(on_shared="raise")
+    member = assistant_of(slow.provider)
+
+    async def asking(request_id: str) -> None:
+        team = RoundRobinGroupChat([member], termination_condition=MaxMessageTermination(2))
+        with autogen_otel.request(request_id):
+            await team.run(task=request_id)
+
+    ends = await second_of_two(slow, asking)
+    assert (ends[0], len(slow.provider.received)) == ("NoneType", 1)
+
+
+async def test_the_guard_warns(recorder, slow):
+    """Both requests are answered."""
+    autogen_otel.uninstrument()
+    autogen_otel.instrument(on_shared="warn")
+    agent = assistant_of(slow.provider)
+
+    async def asking(request_id: str) -> None:
+        with autogen_otel.request(request_id):
+            await agent.run(task=request_id)
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", SharedStateWarning)
+        ends = await second_of_two(slow, asking)
+
+    assert (ends, {one.category for one in warned} & {SharedStateWarning}) == (["NoneType"] * 2, {SharedStateWarning})

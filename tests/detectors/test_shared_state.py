@@ -188,6 +188,19 @@ def test_a_message_of_a_live_request_in_the_prompt_is_the_proof():
     }
 
 
+def test_a_message_of_a_request_that_has_ended_meanwhile_is_one_of_its_time():
+    """It was open when this one began, as behind a lock that lets one chat in at a time."""
+    facts = Facts()
+    first, first_chat = facts.request("r-1")
+    root, chat = facts.request("r-2")
+    facts.model(first_chat)
+    facts.end(first, first_chat)
+    facts.model(chat, FOREIGN_REQUESTS=["r-1"])
+    facts.end(root, chat)
+
+    assert findings(facts) == {"r-2": ["shared_state/foreign_message"]}
+
+
 def test_a_message_of_a_request_that_has_ended_is_history_that_was_kept():
     """Nothing overlaps: strictly one after the other."""
     facts = Facts()
