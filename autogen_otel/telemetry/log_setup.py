@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import structlog
 
 from autogen_otel.core import names
+from autogen_otel.core.guard import safe_text
 from autogen_otel.telemetry.log_fields import add_request_fields, exception_as_data
 
 if TYPE_CHECKING:
@@ -80,8 +81,7 @@ def json_formatter() -> logging.Formatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             exception_as_data,
             _in_order,
-            # The standard library's json: its ", " and ": " make `grep '"request_id": "req-42"'` work.
-            structlog.processors.JSONRenderer(serializer=json.dumps, default=str),
+            structlog.processors.JSONRenderer(serializer=_as_json, default=safe_text),
         ],
         # Otherwise the text of a traceback, with its line breaks, would be appended after the JSON.
         use_get_message=True,
@@ -102,6 +102,25 @@ def _shared() -> list[Processor]:
 def _in_order(logger: Any, method: str, event: EventDict) -> EventDict:  # noqa: ARG001
     ordered = {key: event.pop(key) for key in _ORDER if key in event}
     return {**ordered, **event}
+
+
+def _as_json(event: EventDict, **how: Any) -> str:
+    """Return an event as JSON; what JSON cannot hold in it (a key that is no text, a circle) as its text.
+
+    By the standard library: its ", " and ": " make `grep '"request_id": "req-42"'` work.
+    """
+    try:
+        return json.dumps(event, **how)
+    except (RecursionError, TypeError, ValueError):
+        return json.dumps({key: _plain(value, **how) for key, value in event.items()}, **how)
+
+
+def _plain(value: Any, **how: Any) -> Any:
+    try:
+        json.dumps(value, **how)
+    except (RecursionError, TypeError, ValueError):
+        return safe_text(value)
+    return value
 
 
 class FallbackHandler(_StreamHandler):

@@ -118,7 +118,7 @@ class Faults(Listener):
         if structlog.is_configured() and not configured_here():
             structlog.get_logger(OWN).log(level, event, logger=OWN, **fields)
         elif not logging.getLogger().handlers or self._stdlib.isEnabledFor(level):
-            record = self._stdlib.makeRecord(OWN, level, __file__, 0, _readable(event, fields), (), None)
+            record = self._stdlib.makeRecord(OWN, level, __file__, 0, readable(event, fields), (), None)
             setattr(record, FIELDS, {"event": event, **fields})
             self._stdlib.handle(record)
         self._find_logger().emit(
@@ -217,7 +217,7 @@ def _fault_fields(fault: Fault, *, masked: bool) -> dict[str, Any]:
     return {key: value for key, value in fields.items() if value is not None}
 
 
-def _readable(event: str, fields: dict[str, Any]) -> str:
+def readable(event: str, fields: dict[str, Any]) -> str:
     """Return an event as `event key=value ...`; JSON quotes what would break the line."""
     parts = [event]
     for key, value in fields.items():

@@ -11,11 +11,14 @@ import textwrap
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 import autogen_otel
 from autogen_otel.core.facts import Kind
 from autogen_otel.operations.operation import open_operation
 from autogen_otel.telemetry.log_setup import json_formatter
+from autogen_otel.telemetry.logs import readable
 
 
 def program(script: str, tmp_path) -> tuple[str, list[str]]:
@@ -104,6 +107,62 @@ def test_message_cannot_forge_a_line(recorder, evil):
 
     unsafe = [line for line in recorder.lines if not line.isascii() or not line.isprintable()]
     assert (unsafe, [line["event"] for line in recorder.logs if line["logger"] == "app"]) == ([], [evil])
+
+
+# Lone halves of surrogate pairs too, which no UTF-8 can hold.
+ANYTHING = st.text(st.characters(exclude_categories=()))
+
+
+@given(ANYTHING, ANYTHING, st.dictionaries(ANYTHING, ANYTHING))
+def test_record_is_one_line_whatever_it_holds(message, name, more):
+    """Message, logger, extra fields and exception of a record make one line of printable ASCII, and nothing is lost."""
+    record = logging.LogRecord(name, logging.ERROR, __file__, 1, message, (), (ValueError, ValueError(message), None))
+    vars(record).update({f"extra {key}": value for key, value in more.items()})
+
+    line = json_formatter().format(record)
+    told = json.loads(line)
+    assert (
+        line.isascii() and line.isprintable(),
+        [told[key] for key in ("event", "logger", "exception_type")],
+        {key.removeprefix("extra "): value for key, value in told.items() if key.startswith("extra ")},
+    ) == (True, [message, name, "ValueError"], more)
+
+
+class Unprintable:
+    """A thing that cannot be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+CIRCLE: list[object] = []
+CIRCLE.append(CIRCLE)
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        (Unprintable(), "<unprintable Unprintable: RuntimeError>"),
+        ({(1, 2): 3}, "{(1, 2): 3}"),
+        (CIRCLE, "[[...]]"),
+        ({"a": {1}}, {"a": "{1}"}),
+    ],
+    ids=["unprintable", "key", "circle", "set"],
+)
+def test_field_that_is_no_json_is_told_as_text(extra, told):
+    """A field of the application's that JSON cannot hold does not cost the line."""
+    record = logging.LogRecord("app", logging.ERROR, __file__, 1, "here", (), None)
+    record.odd = extra
+
+    assert json.loads(json_formatter().format(record))["odd"] == told
+
+
+@given(ANYTHING, ANYTHING)
+def test_readable_text_is_one_line_whatever_it_holds(message, name):
+    """An event of ours, for an application with a plain formatter, is one line of printable ASCII."""
+    line = readable("fault", {"message": message, "agent_name": name})
+
+    assert (line.isascii() and line.isprintable(), line.startswith("fault message=")) == (True, True)
 
 
 def test_readable_text_of_our_events_cannot_forge_a_line():
