@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from autogen_otel.cli.reading import Reading, console, reading_of, say, unreadable
+from autogen_otel.cli.reading import Reading, argument, console, reading_of, say, unreadable
 from autogen_otel.core.ids import clean_request_id
 from autogen_otel.diagnosis.diagnosis import diagnose as diagnosis_of
 from autogen_otel.diagnosis.gathered import Gathered
@@ -79,7 +79,7 @@ def diagnose(source: Source, *, now_ns: int, as_json: bool, html: Path | None) -
         ]
         print(json.dumps({**diagnosis_data(found, name), "problems": problems}, indent=2))
     else:
-        render_diagnosis(console(), found, name)
+        render_diagnosis(console(), found, name, None if source.jaeger else argument(source.path))
     reading.tell_problems()
     if html is not None and not _write_page(html, found, name, now_ns):
         return UNREADABLE

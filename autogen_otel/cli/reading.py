@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -65,6 +66,11 @@ class Reading:
 def reading_of(path: Path | None, since_ns: int | None) -> Reading:
     """Return a look at a path, or at the local store."""
     return Reading(path.expanduser() if path else default_path(), since_ns)
+
+
+def argument(path: Path | None) -> str:
+    """Return how to name a path to the next command; nothing for the local store."""
+    return "" if path is None else shlex.quote(str(path))
 
 
 def unreadable(reading: Reading, error: OSError) -> int:

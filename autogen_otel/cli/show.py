@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
-from autogen_otel.cli.reading import Reading, console, reading_of, say, unreadable
+from autogen_otel.cli.reading import Reading, argument, console, reading_of, say, unreadable
 from autogen_otel.core import names
 from autogen_otel.core.ids import clean_request_id
 from autogen_otel.diagnosis.grouping import requests_in
@@ -46,7 +46,7 @@ def show(
     elif as_json:
         _print_json(request_id, reading, stories)
     else:
-        _print(stories, logs=logs, stack=stack, full=full)
+        _print(stories, logs=logs, stack=stack, full=full, where=argument(path))
     reading.tell_problems()
     return 0 if stories else 1
 
@@ -116,11 +116,11 @@ def _print_json(request_id: str, reading: Reading, stories: list[Story]) -> None
     print(json.dumps(document, indent=2))
 
 
-def _print(stories: list[Story], *, logs: bool, stack: bool, full: bool) -> None:
+def _print(stories: list[Story], *, logs: bool, stack: bool, full: bool, where: str) -> None:
     out = console()
     for number, story in enumerate(stories, 1):
         if len(stories) > 1:
             if number > 1:
                 out.print()
             out.print(Text(f"{number} of {len(stories)} requests with this ID, newest last", style="dim"))
-        render(out, story, stack=stack, logs=logs, full=full)
+        render(out, story, stack=stack, logs=logs, full=full, where=where)

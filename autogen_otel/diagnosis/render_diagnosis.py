@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from typing import TYPE_CHECKING, Final
 
@@ -38,17 +39,21 @@ _TRAITS: Final = 8
 _ALIKE: Final = 4
 
 
-def render_diagnosis(console: Console, diagnosis: Diagnosis, source: str) -> None:
+def render_diagnosis(console: Console, diagnosis: Diagnosis, source: str, where: str | None = "") -> None:
     """Print a diagnosis.
 
     Args:
         console: Where to.
         diagnosis: What was found.
         source: Where that was read from.
+        where: What a command needs to look into the same store, as it is typed; None where no command can.
     """
     _header(console, diagnosis, source)
     for number, group in enumerate(diagnosis.groups, 1):
         _group(console, number, group, len(diagnosis.requests))
+        if group.examples and where is not None:
+            request = shlex.quote(plain(group.examples[0].request_id))
+            field(console, "more", f"autogen-otel show {request} {where}".rstrip(), "dim")
     if diagnosis.common:
         heading(console, "What they have in common, and the other requests have not")
         for traits in together(diagnosis.common)[:_TRAITS]:
@@ -146,8 +151,6 @@ def _group(console: Console, number: int, group: Group, total: int) -> None:
         field(console, label, _in_common(traits, "that are well"))
     field(console, "cause", plain(page.cause))
     _fix(console, group, page.fix)
-    if group.examples:
-        field(console, "more", f"autogen-otel show {plain(group.examples[0].request_id)}", "dim")
 
 
 def _blame(console: Console, group: Group) -> None:

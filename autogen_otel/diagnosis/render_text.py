@@ -35,7 +35,9 @@ STYLES: Final = {
 }
 
 
-def render(console: Console, story: Story, *, stack: bool = False, logs: bool = False, full: bool = False) -> None:
+def render(
+    console: Console, story: Story, *, stack: bool = False, logs: bool = False, full: bool = False, where: str = ""
+) -> None:
     """Print a request.
 
     Args:
@@ -44,8 +46,9 @@ def render(console: Console, story: Story, *, stack: bool = False, logs: bool = 
         stack: Print the stack trace of the original exception too.
         logs: Print the log records too.
         full: Leave nothing out of a long tree.
+        where: What a command needs to look into the same store, as it is typed.
     """
-    _header(console, story)
+    _header(console, story, where)
     if story.faults:
         render_fault(console, story, story.faults[0], stack=stack)
     elif story.ending is Ending.ERROR:
@@ -70,7 +73,7 @@ def outcome(story: Story) -> Text:
     return text
 
 
-def _header(console: Console, story: Story) -> None:
+def _header(console: Console, story: Story, where: str) -> None:
     request = story.request
     took = "no end" if story.duration_ns is None else duration(story.duration_ns)
     first = Text.assemble((plain(request.request_id), "bold"), "  ", outcome(story))
@@ -78,11 +81,11 @@ def _header(console: Console, story: Story) -> None:
     told = [("service", story.service), ("pid", story.pid), ("thread", story.thread), ("trace", request.trace_id)]
     show(console, Text("  ".join(f"{what} {plain(value)}" for what, value in told if value), style="dim"))
     if story.cause is not None:
-        _cause(console, story.cause, request.request_id)
+        _cause(console, story.cause, f"{shlex.quote(plain(request.request_id))} {where}".rstrip())
 
 
-def _cause(console: Console, cause: StoredCause, request_id: str) -> None:
-    """Say why the request failed, and what proves it."""
+def _cause(console: Console, cause: StoredCause, request: str) -> None:
+    """Say why the request failed, what proves it, and by which arguments to ask for more."""
     heading(console, "Cause")
     proof = "proved" if cause.certain else "a hint, not proved"
     name = Text(plain(cause.cause), style="bold yellow" if cause.cause == Cause.CANCELLED.value else "bold red")
@@ -92,8 +95,10 @@ def _cause(console: Console, cause: StoredCause, request_id: str) -> None:
     for label, text in zip(("evidence", *("",) * len(cause.evidence)), cause.evidence, strict=False):
         field(console, label, plain(text, _EVIDENCE), "dim")
     if cause.cause in {known.value for known in Cause} - {Cause.CANCELLED.value}:
-        field(console, "fix", page_of(Cause(cause.cause)).fix.partition("\n\n")[0], "green")
-        field(console, "", f"autogen-otel diagnose --request {shlex.quote(plain(request_id))} says more", "dim")
+        fix = page_of(Cause(cause.cause)).fix.partition("\n\n")[0]
+        # What a colon announces is code, which is left to `diagnose`.
+        field(console, "fix", f"{fix[:-1]}." if fix.endswith(":") else fix, "green")
+        field(console, "more", f"autogen-otel diagnose --request {request}", "dim")
 
 
 def _unrecorded(console: Console, story: Story) -> None:

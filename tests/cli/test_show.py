@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -66,6 +67,30 @@ def test_cause_stands_above_the_exception(store, cli):
         "evidence    span:ID KeyError: 'p10'",
         "fault:ID KeyError: 'p10'",
     ]
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["path", "local store"])
+@pytest.mark.parametrize("command", [["show", "req-masked"], ["diagnose"]], ids=lambda command: command[0])
+def test_command_that_says_more_can_be_typed_as_it_stands(store, cli, tmp_path, command, given):
+    """The next command looks into the same store, whose path may hold spaces; a path that was not given is not told."""
+    path = tmp_path / "a store"
+    store.rename(path) if given else None
+
+    out = cli(*command, *([str(path)] if given else [])).out
+    (more, *_) = (line.partition("autogen-otel ")[2] for line in out.splitlines() if line.strip().startswith("more "))
+    done = cli(*shlex.split(more))
+    assert (done.err, "req-masked" in done.out, str(path) in more) == ("", True, given)
+
+
+def test_fix_is_a_whole_sentence(store, cli):
+    """What a page of the manual announces with a colon is code, which `show` leaves to `diagnose`."""
+    told = section(newest(cli("show", "req-masked").out), "Cause")
+
+    (fix,) = (line for line in told if line.startswith("fix "))
+    assert (fix.endswith(":"), told[-1].startswith("more        autogen-otel diagnose --request req-masked")) == (
+        False,
+        True,
+    )
 
 
 def test_masked_fault_says_what_the_model_was_told(store, cli):
