@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 DISTRIBUTIONS: Final = ("autogen", "ag2", "pyautogen", "autogen-agentchat", "autogen-core", "autogen-ext")
 _LOGGER: Final = "autogen_otel"
 _EXPORTERS: Final = tuple(f"OTEL_{signal}_EXPORTER" for signal in ("TRACES", "METRICS", "LOGS"))
+_IN_WORDS: Final = {
+    Status.WAITING: "waiting until the application imports their modules",
+    Status.ABSENT: "absent from this version",
+}
 # What a library that does not fit its dependencies raises when it is imported.
 _IMPORT_ERRORS: Final = (
     *(AttributeError, ImportError, LookupError, NameError, OSError),
@@ -56,8 +60,8 @@ def patches() -> Iterator[Finding]:
         uninstrument()
     found = [(patch, _status(patch, status)) for patch, status in table if _is_installed(patch.module)]
     counts = Counter(status for _, status in found)
-    summary = ", ".join(f"{counts[one]} {one.value}" for one in Status if counts[one])
-    yield Finding("patches", Level.OK, summary or "there is nothing to patch")
+    summary = ", ".join(f"{counts[one]} {_IN_WORDS.get(one, one.value)}" for one in Status if counts[one])
+    yield Finding("patches", Level.OK, f"{summary} (--verbose lists them)" if summary else "there is nothing to patch")
     for adapter in ADAPTERS:
         if _is_installed(adapter.module) and not any(_package(patch.module) == adapter.module for patch, _ in found):
             yield Finding("patches", Level.PROBLEM, f"the patches of {adapter.module} cannot be made", "report it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -84,6 +85,7 @@ def test_healthy_installation_has_no_problem(tmp_path):
 
     patches = [finding["text"] for finding in findings if finding["topic"] == "patches"]
     assert (code, texts(findings, "problem"), list(tmp_path.iterdir())) == (0, [], [])
+    assert re.fullmatch(r"\d+ woven, \d+ waiting until .* modules, \d+ absent .* \(--verbose lists them\)", patches[0])
     assert any("woven autogen.agentchat.conversable_agent:ConversableAgent.execute_function" in one for one in patches)
 
 
