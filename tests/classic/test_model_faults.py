@@ -130,6 +130,23 @@ def test_answer_that_is_none_is_recorded(recorder, reply, type_, function):
     assert told(recorder) == raised(error, type=type_, function=function)
 
 
+@needs(0, 10)
+@pytest.mark.parametrize("client", ["responses", "responses_v2"])
+def test_client_of_the_responses_api_is_a_model_call_too(recorder, provider, client):
+    """AutoGen's other clients of openai are observed alike; this provider does not know their API."""
+    entry = config(provider, api_type=client)
+    del entry["price"]
+    assistant = assistant_of(entry)
+
+    with pytest.raises(Exception, match="404") as caught, autogen_otel.request("req-42"):
+        chat(user_of(assistant), assistant, "hello")
+
+    assert (told(recorder), models(recorder)) == (
+        raised(caught.value),
+        [("gpt-4o-mini", 0, (404,), "openai.NotFoundError")],
+    )
+
+
 # What AutoGen makes another exception of
 
 
