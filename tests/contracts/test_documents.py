@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import io
 import json
 import re
 import subprocess
@@ -91,6 +93,53 @@ def test_recipe_for_logging_gives_every_line_its_fields(tmp_path, recipe):
         "no answer": where,
     }
     assert lines["fault"]["exception"][0]["frames"][-1]["function"] == "<module>"
+
+
+DOCUMENTS = ["README.md", "CHANGELOG.md", *(str(path.relative_to(ROOT)) for path in ROOT.glob("*/*.md"))]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_somewhere(name):
+    """Each link to a file beside a document leads to one."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", read(name))
+
+    assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_tables_have_a_header(name):
+    """Each table begins with a header: an empty line in its middle would make text of the rest."""
+    tables = re.findall(r"(?:^\|.*\n)+", read(name), re.MULTILINE)
+
+    assert [table for table in tables if not re.match(r".*\n\|(?: *:?-+:? *\|)+\n", table)] == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_commands_are_there(name):
+    """Each command and option of `autogen-otel` that a document shows is one."""
+    pytest.importorskip("typer", reason="the extra `cli` is not installed")
+    from autogen_otel.cli.app import app
+
+    with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:
+        app(["--help"])
+    commands = set(re.findall(r"^  ([a-z]+)  ", out.getvalue(), re.MULTILINE))
+    unknown = []
+    for command, rest in re.findall(r"autogen-otel ([a-z]+)([^\n`]*)", read(name)):
+        with pytest.raises(SystemExit), contextlib.redirect_stdout(io.StringIO()) as out:
+            app([command, "--help"] if command in commands else ["--help"])
+        unknown += [(command, one) for one in re.findall(r"--[a-z]+", rest) if one not in out.getvalue()]
+    assert unknown == []
+
+
+def test_variables_are_those_that_are_read():
+    """README names each variable of ours that is read, and no other."""
+    read_here = {
+        found
+        for path in Path(autogen_otel.__file__).parent.rglob("*.py")
+        for found in re.findall(r"\bAUTOGEN_OTEL_[A-Z_]+", path.read_text(encoding="utf-8"))
+    }
+    told = set(re.findall(r"^\| `(AUTOGEN_OTEL_[A-Z_]+)` \|", read("README.md"), re.MULTILINE))
+    assert told == read_here
 
 
 def test_public_names_are_twelve_at_most_and_have_a_page():
