@@ -37,8 +37,9 @@ class Termination:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     def _handle(self, number: int, frame: Any) -> None:  # noqa: ARG002 - as the signal module calls it
-        guard.call(self._send)
+        # First, so that a second signal ends the process at once.
         signal.signal(number, signal.SIG_DFL)
+        guard.call(self._send)
         signal.raise_signal(number)
 
 
