@@ -22,7 +22,10 @@ def connect():
     with ExitStack() as stack:
 
         def make(provider, **settings):
-            http_client = openai.DefaultHttpxClient(verify=False)  # certificates take 40 ms to load, for nothing
+            # A connection is not used again after five idle seconds, and a busy machine may pause for so long.
+            limits = type(openai.DEFAULT_CONNECTION_LIMITS)(keepalive_expiry=None)
+            # Certificates take 40 ms to load, for nothing.
+            http_client = openai.DefaultHttpxClient(verify=False, limits=limits)
             settings = {"api_key": "k", "base_url": provider.base_url, "max_retries": 0, **settings}
             return stack.enter_context(openai.OpenAI(http_client=http_client, **settings))
 
