@@ -13,7 +13,7 @@ import pytest
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.base import Handoff
 from autogen_agentchat.teams import RoundRobinGroupChat
-from autogen_core import CancellationToken
+from autogen_core import CancellationToken, SingleThreadedAgentRuntime
 from autogen_core.tools import FunctionTool, StaticWorkbench
 from support.agentchat import ASSISTANT, Saying, assistant_of, client_of, raising
 
@@ -176,10 +176,14 @@ async def test_token_that_is_cancelled_while_a_tool_runs_is_told(recorder, provi
     )
 
 
+@pytest.mark.parametrize("shared", [False, True], ids=["own", "shared"])
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), Leaving("gone")], ids=lambda error: type(error).__name__)
-async def test_member_of_a_team_that_raises_no_exception_is_told(recorder, error):
-    """M1: the team waits for the member's answer for ever."""
-    team = RoundRobinGroupChat([Saying("b", raising(error))], max_turns=2)
+async def test_member_of_a_team_that_raises_no_exception_is_told(recorder, error, shared):
+    """M1: the team waits for the member's answer for ever, on a runtime of its own and on one that it shares."""
+    runtime = SingleThreadedAgentRuntime() if shared else None
+    if runtime is not None:
+        runtime.start()
+    team = RoundRobinGroupChat([Saying("b", raising(error))], max_turns=2, runtime=runtime)
 
     waits = await until_told(recorder, ask(team, "go"))
 
