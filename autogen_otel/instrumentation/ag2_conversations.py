@@ -8,8 +8,10 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.instrumentation.ag2_models import text_of, texts_of
+from autogen_otel.operations.operation import current_operation
 from autogen_otel.operations.provenance import introduce
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
@@ -35,8 +37,7 @@ def introduce_event(opened: OpenOperation, event: Any) -> None:
 def introduce_history(events: Any) -> None:
     """Take what was said before for said in this request, if the application goes on with a reply it has kept."""
     if _continued.get():
-        for text in texts_of(events):
-            introduce(text)
+        _introduce_all(events)
 
 
 def _continue(_: Any, switch: Switch) -> Callable[..., Any]:
@@ -50,7 +51,29 @@ def _continue(_: Any, switch: Switch) -> Callable[..., Any]:
     return ask
 
 
+def _replace(_: Any, switch: Switch) -> Callable[..., Any]:
+    def replace(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+        operation = current_operation()
+        # Inside a turn it is ag2 that makes a history shorter, or whole again.
+        if switch.on and operation is not None and operation.fact.kind is Kind.REQUEST:
+            guard.call(_introduce_all, args[0] if args else kwargs.get("events"))
+        return wrapped(*args, **kwargs)
+
+    return replace
+
+
+def _introduce_all(events: Any) -> None:
+    for text in texts_of(events):
+        introduce(text)
+
+
 CONVERSATIONS: Final = (
+    Patch(
+        "ag2.history",
+        "History.replace",
+        wrap(_replace),
+        "what the application puts into a history, such as examples, is said by the request that does so",
+    ),
     Patch(
         "ag2.agent",
         "AgentReply.ask",

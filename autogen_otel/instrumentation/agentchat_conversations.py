@@ -43,6 +43,15 @@ def _add(_: Any, switch: Switch) -> Callable[..., Any]:
     return add_message
 
 
+def _make(_: Any, switch: Switch) -> Callable[..., Any]:
+    def make(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+        if switch.on:
+            guard.call(_introduce_all, args[0] if args else kwargs.get("initial_messages"))
+        return wrapped(*args, **kwargs)
+
+    return make
+
+
 def _load(_: Any, switch: Switch) -> Callable[..., Any]:
     def load_state(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
         if switch.on:
@@ -57,9 +66,13 @@ def _introduce(message: Any) -> None:
         introduce(text)
 
 
-def _introduce_state(state: Any) -> None:
-    for message in state.get("messages", ()):
+def _introduce_all(messages: Any) -> None:
+    for message in messages or ():
         _introduce(message)
+
+
+def _introduce_state(state: Any) -> None:
+    _introduce_all(state.get("messages"))
 
 
 def texts_in(message: Any) -> Iterator[str]:
@@ -81,6 +94,12 @@ CONVERSATIONS: Final = (
         "ChatCompletionContext.add_message",
         wrap(_add),
         "in which request a message was said, so that it is noticed in the prompt of another",
+    ),
+    Patch(
+        _CONTEXT,
+        "ChatCompletionContext.__init__",
+        wrap(_make),
+        "what a context is made with, such as examples, is said by the request that makes it",
     ),
     Patch(
         _CONTEXT,

@@ -6,8 +6,10 @@ serves many requests at once is safe as long as each has a user proxy of its own
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, Final
 
+from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import MISTAKE, guard
 from autogen_otel.core.ids import agent_serials
 from autogen_otel.instrumentation.messages import introduce_message
@@ -17,7 +19,10 @@ from autogen_otel.patching.patch import Patch, Switch, wrap
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from autogen_otel.operations.operation import OpenOperation
+
 _AGENT: Final = "autogen.agentchat.conversable_agent"
+_chatted: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 # Agents by which AutoGen runs the tools of all the others in a pattern, a service or a swarm.
 _EXECUTORS: Final = frozenset({"_Group_Tool_Executor", "_Swarm_Tool_Executor"})
 
@@ -47,6 +52,18 @@ def _use(agent: Any, partner: Any) -> None:
     if operation is not None:
         first, second = sorted((agent_serials.of(agent), agent_serials.of(partner)))
         operation.use(f"{first}-{second}")
+        fresh = agent not in _chatted or partner not in _chatted
+        if fresh and not _chooses_speaker(operation):
+            # What agents know of each other before they first meet, the application has told them.
+            for one, other in ((agent, partner), (partner, agent)):
+                for message in one._oai_messages.get(other, ()):
+                    introduce_message(message)
+        _chatted.update((agent, partner))
+
+
+def _chooses_speaker(chat: OpenOperation) -> bool:
+    """Tell the chat for which AutoGen itself makes two agents that know all that was said in the group."""
+    return chat.parent is not None and chat.parent.fact.kind is Kind.SPEAKER
 
 
 def _append(_: Any, switch: Switch) -> Callable[..., Any]:

@@ -3,6 +3,9 @@
 A text belongs to the request in which it was said first: asked by its user, answered by its model, returned by its
 tool. When it stands in the input of another request's model call, though nobody has said it there, something carried
 it over: a shared agent, a history that was not cleared, a memory, a list of a module.
+
+What stands in a prompt and was said by nobody, such as instructions and examples, belongs to none, also when somebody
+says just that later.
 """
 
 from __future__ import annotations
@@ -18,8 +21,9 @@ if TYPE_CHECKING:
 
 MAX_TEXTS: Final = 8_192
 # By hash, which Python keeps with the text: no text is held, and one that was seen before costs a look-up. The value is
-# the request with its session; None for a text that belongs to several.
+# the request with its session; None for a text that belongs to several, or to none.
 _owners: Final[dict[int, tuple[str, str | None] | None]] = {}
+_UNSAID: Final = ("", None)
 
 
 def introduce(text: object, operation: OpenOperation | None = None) -> None:
@@ -51,8 +55,11 @@ def foreign_requests(texts: Iterable[str]) -> list[str]:
     own, owner_of = operation.owner, _owners.get
     found: dict[str, None] = {}
     for text in texts:
-        owner = owner_of(hash(text))
-        if owner is not own and owner is not None and owner[0] != own[0] and not _same_session(owner, own):
+        key = hash(text)
+        owner = owner_of(key, _UNSAID)
+        if owner is _UNSAID:
+            _owners[key] = None
+        elif owner is not own and owner is not None and owner[0] != own[0] and not _same_session(owner, own):
             found[owner[0]] = None
     return list(found)
 

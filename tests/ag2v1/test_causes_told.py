@@ -113,3 +113,15 @@ async def test_the_guard_lets_an_agent_be_shared(recorder, slow):
 
     ends = await second_of_two(slow, lambda request_id: ask(agent, request_id))
     assert (set(ends), len(slow.provider.received)) == ({"AgentReply"}, 2)
+
+
+async def test_examples_that_the_application_puts_into_a_history_are_nobodys_words(recorder, provider):
+    """Somebody asks just what stands in them; they are in the prompt of everybody."""
+    agent = agent_of(provider)
+    for request_id in ("first", "second"):
+        stream = ag2.MemoryStream()
+        with autogen_otel.request(request_id):
+            await stream.history.replace([ag2.events.ModelRequest.ensure_request(["the question of first"])])
+            await agent.ask(f"the question of {request_id}", stream=stream)
+
+    assert prompts(recorder) == {"first": [], "second": []}

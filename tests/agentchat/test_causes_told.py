@@ -10,6 +10,8 @@ from typing import NamedTuple
 import pytest
 from autogen_agentchat.conditions import MaxMessageTermination
 from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_core.model_context import UnboundedChatCompletionContext
+from autogen_core.models import UserMessage
 from support.agentchat import assistant_of
 
 import autogen_otel
@@ -182,3 +184,14 @@ async def test_the_guard_warns(recorder, slow):
         ends = await second_of_two(slow, asking)
 
     assert (ends, {one.category for one in warned} & {SharedStateWarning}) == (["NoneType"] * 2, {SharedStateWarning})
+
+
+async def test_examples_that_a_context_is_made_with_are_nobodys_words(recorder, provider):
+    """Somebody asks just what stands in them; they are in the prompt of everybody."""
+    example = UserMessage(content="the question of first", source="user")
+    for request_id in ("first", "second"):
+        with autogen_otel.request(request_id):
+            context = UnboundedChatCompletionContext(initial_messages=[example])
+            await assistant_of(provider, model_context=context).run(task=f"the question of {request_id}")
+
+    assert prompts(recorder) == {"first": [], "second": []}

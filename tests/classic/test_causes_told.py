@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from typing import Any
 
 import pytest
 from support.classic import a_chat, agent_of, chat, group_of, pair
@@ -68,6 +69,28 @@ def test_the_same_question_of_two_users_is_nobody_elses(recorder, provider):
         serve(user, assistant, request_id, "hello")
 
     assert prompts(recorder) == {"first": [], "second": []}
+
+
+def test_examples_that_the_application_gives_an_agent_are_nobodys_words(recorder, provider):
+    """Somebody asks just what stands in them; they are in the prompt of everybody."""
+    for request_id, question in (("first", "the example"), ("second", "another question")):
+        assistant, user = pair(provider)
+        assistant.chat_messages[user].append({"role": "user", "content": "the example", "name": user.name})
+        serve(user, assistant, request_id, question, clear_history=False)
+
+    assert prompts(recorder) == {"first": [], "second": []}
+
+
+def test_what_was_said_in_a_group_is_told_of_its_choice_of_speaker(recorder, provider):
+    """AutoGen makes two agents for that and gives them the group's messages, here those of another request too."""
+    said: list[dict[str, Any]] = []
+    for request_id in ("first", "second"):
+        members = [agent_of(provider, name) for name in ("ann", "bob")]
+        manager = group_of(provider, *members, method="auto", messages=said)
+        with autogen_otel.request(request_id):
+            chat(members[0], manager, f"the question of {request_id}", clear_history=False)
+
+    assert set(prompts(recorder)["second"]) == {"first"}
 
 
 def test_a_shared_assistant_with_a_partner_of_its_own_for_each_request_shares_no_conversation(recorder, provider):

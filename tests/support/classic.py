@@ -138,7 +138,8 @@ def mute(name: str, **more: Any) -> Any:
 
 def group_of(provider: Provider, *members: Any, method: str = "round_robin", **more: Any) -> Any:
     """Return the manager of a group chat."""
-    group = autogen.GroupChat(list(members), messages=[], speaker_selection_method=method, **{"max_round": 4, **more})
+    settings = {"messages": [], "max_round": 4, **more}
+    group = autogen.GroupChat(list(members), speaker_selection_method=method, **settings)
     return autogen.GroupChatManager(
         group, llm_config=llm_config(config(provider)), is_termination_msg=ends, silent=True
     )
