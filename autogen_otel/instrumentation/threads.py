@@ -82,17 +82,35 @@ class _Loop(Proxy):
         self._self_watch = watch
 
     def run_in_executor(self, executor: Any, function: Callable[..., Any], *args: Any) -> Any:
-        watched = functools.partial(_watched, self._self_watch, function) if self._self_watch else function
+        raised: list[BaseException] = []
+        watched = functools.partial(_watched, self._self_watch, raised, function)
         carried = guard.call(carry, watched) or function
-        return self.__wrapped__.run_in_executor(executor, carried, *args)
+        future = self.__wrapped__.run_in_executor(executor, carried, *args)
+        guard.call(future.add_done_callback, functools.partial(guard.call, _give_cause, raised))
+        return future
 
 
-def _watched(watch: Callable[[BaseException], None], function: Callable[..., Any], *args: Any) -> Any:
+def _watched(
+    watch: Callable[[BaseException], None] | None,
+    raised: list[BaseException],
+    function: Callable[..., Any],
+    *args: Any,
+) -> Any:
     try:
         return function(*args)
     except BaseException as error:
-        guard.call(watch, error)
+        raised.append(error)
+        if watch is not None:
+            guard.call(watch, error)
         raise
+
+
+def _give_cause(raised: list[BaseException], future: Any) -> None:
+    """Give the exception that asyncio makes of a TimeoutError the one that was raised, with all that led to it."""
+    # Not `exception()`: after that asyncio no longer says that nobody has looked at it.
+    made = getattr(future, "_exception", None)
+    if raised and made is not None and made is not raised[0] and made.__cause__ is None:
+        made.__cause__ = raised[0]
 
 
 class _Asyncio(Proxy):

@@ -163,6 +163,17 @@ def test_timeout_is_told_by_what_timed_out(recorder):
     )
 
 
+async def test_timeout_of_an_async_chat_is_told_by_what_timed_out(recorder):
+    """An executor makes yet another TimeoutError of it; the chain that leads to openai's is given back."""
+    with Provider(Hang()) as provider:
+        assistant = tune(assistant_of(config(provider)), timeout=0.1)
+        with pytest.raises(TimeoutError) as caught, autogen_otel.request("req-42"):
+            await a_chat(user_of(assistant), assistant, "hello")
+
+    original = autogen_otel.original_exception(caught.value)
+    assert (type(original).__name__, told(recorder)) == ("APITimeoutError", raised(original))
+
+
 @needs(0, 9)
 def test_value_error_about_a_name_is_told_by_the_400(recorder):
     """`This error typically occurs when the agent name ...` was a BadRequestError, and that is recorded."""
