@@ -39,8 +39,9 @@ class _Use:
         self.inherited = [weakref.ref(connection) for connection in connections]
 
     def has_inherited(self, connections: list[Any]) -> bool:
-        """Tell whether a connection that another process opened is still in use here."""
-        return any(reference() is one for reference in self.inherited for one in connections)
+        """Tell whether a connection that another process opened is still in use here; one that has expired is not."""
+        alive = [one for one in connections if not one.has_expired()]
+        return any(reference() is one for reference in self.inherited for one in alive)
 
 
 _uses: Final = PerObject(_Use)

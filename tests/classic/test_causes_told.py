@@ -131,10 +131,8 @@ def test_an_answer_kept_on_the_client_names_the_request_that_got_it(recorder, pr
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_client_with_open_connections_is_told_in_the_child(recorder, provider):
-    """A child that was forked after the client was used inherits its connections; the parent keeps its own."""
-    assistant, user = pair(provider)
-    serve(user, assistant, "parent", "warm up")
+def told_in_a_child(recorder, user, assistant) -> str:
+    """Return from which process a forked one says that it has connections of the client."""
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -145,13 +143,30 @@ def test_a_client_with_open_connections_is_told_in_the_child(recorder, provider)
             os.write(writing, str(told[0].attributes.get(names.CLIENT_FORKED_FROM)).encode())
             os._exit(0)
     os.waitpid(pid, 0)
+    os.close(writing)
+    with os.fdopen(reading) as answer:
+        return answer.read()
+
+
+def test_a_client_with_open_connections_is_told_in_the_child(recorder, provider):
+    """A child that was forked after the client was used inherits its connections; the parent keeps its own."""
+    assistant, user = pair(provider)
+    serve(user, assistant, "parent", "warm up")
+    found = told_in_a_child(recorder, user, assistant)
     serve(user, assistant, "parent again", "after the fork")
 
-    with os.fdopen(reading) as answer:
-        os.close(writing)
-        found = answer.read()
     own = [one.attributes for one in recorder.facts.operations if one.kind is Kind.MODEL]
     assert (found, any(names.CLIENT_FORKED_FROM in attributes for attributes in own)) == (str(os.getpid()), False)
+
+
+def test_connections_that_have_expired_are_not_used_in_the_child(recorder, provider):
+    """The client opens others in their place."""
+    assistant, user = pair(provider)
+    serve(user, assistant, "parent", "warm up")
+    for connection in assistant.client._clients[0]._oai_client._client._transport._pool.connections:
+        connection._connection._expire_at = 0
+
+    assert told_in_a_child(recorder, user, assistant) == "None"
 
 
 async def test_a_tool_that_blocks_the_loop_is_named(recorder, provider):

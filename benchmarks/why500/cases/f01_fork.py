@@ -25,7 +25,7 @@ def script(app: App) -> Script:  # noqa: ARG001 - each case is asked for it in t
 
 def serve(app: App) -> None:
     """Four workers; the model is greeted before, so that the first user need not wait."""
-    ask = _asking(app)
+    ask = asking(app)
     ask("Hello.")
 
     def handle(question: Question) -> str:
@@ -52,7 +52,8 @@ def proof(app: App) -> Proof:
     return Proof(bool(hit) and len(set(app.pids)) == 4, says, hit, everybody)
 
 
-def _asking(app: App) -> Any:
+def asking(app: App) -> Any:
+    """Return a function that asks one client's model, whoever calls it."""
     if app.line.name == "ag2":
         import httpx2
 
