@@ -21,7 +21,7 @@ HOLD_OUT = True
 
 def script(app: App) -> Script:
     """A provider with a token bucket."""
-    return RateLimit(app.rng.uniform(2, 4), app.rng.randint(12, 16), app.think)
+    return RateLimit(app.rng.uniform(0.4, 0.9), app.rng.randint(10, 14), app.think)
 
 
 def serve(app: App) -> None:
