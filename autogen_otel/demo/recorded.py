@@ -66,9 +66,11 @@ class Witness(Listener):
         read = operation.attributes.get(names.FOREIGN_REQUESTS) or end.attributes.get(names.FOREIGN_REQUESTS) or ()
         if read:
             self.foreign.setdefault(operation.request_id, {}).update(dict.fromkeys(read))
-        for conversation in end.attributes.get(names.CONVERSATIONS, ()):
-            times = operation.started_ns, end.ended_ns
-            self.uses.append(Use(operation.request_id, conversation, operation.pid, *times))
+        conversations = end.attributes.get(names.CONVERSATIONS, ())
+        for conversation, since_ns in zip(
+            conversations, end.attributes.get(names.CONVERSATIONS_SINCE, ()), strict=True
+        ):
+            self.uses.append(Use(operation.request_id, conversation, operation.pid, since_ns, end.ended_ns))
 
 
 class Recorded:

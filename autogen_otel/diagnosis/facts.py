@@ -6,7 +6,8 @@ settled, finished. What is not stored is derived: a fault was settled where the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import Fault, Finished, Kind, Operation, Outcome, Settled, Stalled, Used
@@ -89,8 +90,6 @@ class _Teller:
                 opened.add(operation.id)
                 for hear in hear_start:
                     hear(operation)
-                if names.CONVERSATIONS in operation.attributes:
-                    self._use(operation)
             if between.next_ns <= ended_ns:
                 self._interpose(between.until(ended_ns))
             operation = span.operation
@@ -103,17 +102,13 @@ class _Teller:
             opened.discard(operation.id)
         assert begun == total == len(spans)  # noqa: S101 - each operation that starts ends
 
-    def _use(self, operation: Operation) -> None:
-        keys: Any = operation.attributes[names.CONVERSATIONS]
-        for key in keys if isinstance(keys, (list, tuple)) else ():
-            for listener in self._listeners:
-                listener.used(Used(operation, str(key)))
-
-    def _interpose(self, facts: Iterator[tuple[Operation, Fault] | Stalled]) -> None:
+    def _interpose(self, facts: Iterator[_Fact]) -> None:
         for fact in facts:
             for listener in self._listeners:
                 if isinstance(fact, Stalled):
                     listener.stalled(fact)
+                elif isinstance(fact, Used):
+                    listener.used(fact)
                 else:
                     listener.faulted(*fact)
 
@@ -140,16 +135,23 @@ class _Teller:
         )
 
 
+_Fact: TypeAlias = "tuple[Operation, Fault] | Stalled | Used"
+
+
 class _Between:
     """Facts that are neither a start nor an end, by their time."""
 
     def __init__(self, faults: dict[str, Fault], spans: dict[int, Span]) -> None:
-        found: list[tuple[int, int, tuple[Operation, Fault] | Stalled]] = []
+        found: list[tuple[int, int, _Fact]] = []
         for fault in faults.values():
             span = spans[fault.operation_id]
             found.append((_inside(fault.time_ns, span), len(found), (span.operation, fault)))
         for span in spans.values():
-            if names.LOOP_STALLS in span.operation.attributes:
+            attributes = span.operation.attributes
+            if names.CONVERSATIONS in attributes:
+                for time_ns, use in _uses_of(span.operation):
+                    found.append((_inside(time_ns, span), len(found), use))
+            if names.LOOP_STALLS in attributes:
                 for stall in _stalls_of(span.operation):
                     found.append((_inside(stall.ended_ns, span), len(found), stall))
         self._facts = sorted(found, reverse=True)
@@ -159,7 +161,7 @@ class _Between:
         """When the next one is due."""
         return self._facts[-1][0] if self._facts else float("inf")
 
-    def until(self, time_ns: int) -> Iterator[tuple[Operation, Fault] | Stalled]:
+    def until(self, time_ns: int) -> Iterator[_Fact]:
         """Yield what is due by then."""
         while self._facts and self._facts[-1][0] <= time_ns:
             yield self._facts.pop()[2]
@@ -194,6 +196,16 @@ def _moved(starts: list[Span], spans: dict[int, Span]) -> dict[int, int]:
 
 def _inside(time_ns: int, span: Span) -> int:
     return min(max(time_ns, span.operation.started_ns), span.ended_ns)
+
+
+def _uses_of(operation: Operation) -> Iterator[tuple[int, Used]]:
+    """Yield which conversations an operation uses, and from when on: from its start, unless it says another time."""
+    keys: Any = operation.attributes[names.CONVERSATIONS]
+    since: Any = operation.attributes.get(names.CONVERSATIONS_SINCE)
+    times = since if isinstance(since, list) and all(isinstance(time_ns, int) for time_ns in since) else []
+    if isinstance(keys, list):
+        for key, time_ns in zip_longest(keys, times[: len(keys)], fillvalue=operation.started_ns):
+            yield time_ns, Used(operation, str(key))
 
 
 def _stalls_of(operation: Operation) -> Iterator[Stalled]:

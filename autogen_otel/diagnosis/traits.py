@@ -24,6 +24,7 @@ _SAYS_NOTHING: Final = frozenset(
         names.REQUEST_ID,
         names.REQUESTS_IN_FLIGHT,
         names.CONVERSATIONS,
+        names.CONVERSATIONS_SINCE,
         names.EVENT_LOOP_ID,
         names.FOREIGN_REQUESTS,
         names.LOOP_BLOCKED,

@@ -256,6 +256,7 @@ class OpenOperation:
         keys = self.attributes.setdefault(names.CONVERSATIONS, [])
         if conversation not in keys and len(keys) < MAX_CONVERSATIONS:
             keys.append(conversation)
+            self.attributes.setdefault(names.CONVERSATIONS_SINCE, []).append(time.time_ns())
             listeners.tell(listeners.used, Used(self.fact, conversation))
 
     def stalled(self, started_ns: int, ended_ns: int) -> None:
