@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 # Imported first, because its pytest plugin would import it last of all, and CPython 3.11 crashes there in the parser
 # once a test has failed deep in a recursion.
-import hypothesis  # noqa: F401
+import hypothesis
 import pytest
 
 import autogen_otel
@@ -18,6 +18,10 @@ from autogen_otel.core.guard import guard
 from autogen_otel.operations.listeners import listeners
 from autogen_otel.operations.operation import current_operation
 from autogen_otel.telemetry.log_setup import json_formatter
+
+# How long an example takes says something of the machine, and nothing of the code.
+hypothesis.settings.register_profile("autogen_otel", deadline=None)
+hypothesis.settings.load_profile("autogen_otel")
 
 # What is not installed is not tested.
 _LINES = {"agentchat": "autogen_agentchat", "ag2v1": "ag2", "classic": "autogen"}
