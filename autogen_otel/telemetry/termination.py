@@ -1,9 +1,13 @@
-"""The end of a process by SIGTERM, as every container is stopped: Python runs nothing at exit then."""
+"""The ends of a process at which Python runs nothing at exit: what is queued is sent before.
+
+SIGTERM, by which every container is stopped, is one; the end of a process of multiprocessing is another.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
+from multiprocessing import parent_process, util
 from typing import TYPE_CHECKING, Any
 
 from autogen_otel.core.guard import guard
@@ -13,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class Termination:
-    """Sends what is queued before SIGTERM ends the process, as it would have done without us.
+    """Sends what is queued before the process ends, as it would have done without us.
 
-    Only where the application, or its server, leaves the signal to the system; a handler of theirs stays.
+    By SIGTERM only where the application, or its server, leaves the signal to the system; a handler of theirs stays.
 
     Args:
         send: Sends what is queued within a given time. It must not need a lock that this thread may hold: the handler
@@ -25,16 +29,30 @@ class Termination:
     def __init__(self, send: Callable[[], object]) -> None:
         self._send = send
         self._handler = self._handle
+        self._finalizer: util.Finalize | None = None
+        self._watching = False
 
     def watch(self) -> None:
-        """Take the signal; only the main thread can."""
+        """Take the signal, which only the main thread can, and be told of the end of a process of multiprocessing."""
+        self._watching = True
+        if parent_process() is not None:
+            self._finalize()
+        util.register_after_fork(self, Termination._finalize)
         if _is_main() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._handler)
 
     def leave(self) -> None:
-        """Give it back."""
+        """Give it back, and be told of no end."""
+        self._watching = False
+        if self._finalizer is not None:
+            self._finalizer.cancel()
         if _is_main() and signal.getsignal(signal.SIGTERM) is self._handler:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def _finalize(self) -> None:
+        """Be told of the end of this process, before multiprocessing ends it without a word."""
+        if self._watching:
+            self._finalizer = util.Finalize(None, guard.call, (self._send,), exitpriority=0)
 
     def _handle(self, number: int, frame: Any) -> None:  # noqa: ARG002 - as the signal module calls it
         # First, so that a second signal ends the process at once.

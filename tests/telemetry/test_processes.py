@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import socket
@@ -214,6 +215,44 @@ def test_child_that_ends_normally_flushes_too(tmp_path):
     found = spans_in(tmp_path)
     # The fork stands inside "before": its end is told by the parent and, as sys.exit passes it, by the child.
     assert (done.returncode, found["child"], found["before"]) == (0, 1, 2)
+
+
+MULTIPROCESSING = """
+import multiprocessing, sys
+import autogen_otel
+
+def work(number):
+    autogen_otel.instrument()
+    with autogen_otel.request(f"child-{number}"):
+        pass
+
+if __name__ == "__main__":
+    autogen_otel.instrument()
+    context = multiprocessing.get_context(sys.argv[1])
+    with autogen_otel.request("parent"):
+        pass
+    alone = context.Process(target=work, args=(1,))
+    alone.start()
+    alone.join()
+    with context.Pool(1) as pool:
+        pool.map(work, [2, 3])
+"""
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_workers_of_multiprocessing_store_what_is_queued(tmp_path, method):
+    """A process of multiprocessing runs nothing at exit, or is terminated with its pool; nothing of it is lost."""
+    (tmp_path / "program.py").write_text(MULTIPROCESSING)
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("OTEL_")}
+    subprocess.run(
+        [sys.executable, str(tmp_path / "program.py"), method],
+        env={**clean, "AUTOGEN_OTEL_STORE": str(tmp_path / "store")},
+        check=True,
+        timeout=60,
+        capture_output=True,
+    )
+
+    assert spans_in(tmp_path) == {"parent": 1, "child-1": 1, "child-2": 1, "child-3": 1}
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
