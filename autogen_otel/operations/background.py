@@ -5,6 +5,7 @@ The application may leave its `with request():` while a chat goes on in a thread
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core.forks import fork_gate, process
@@ -77,4 +78,11 @@ def end_left_requests() -> None:
     """End the requests that have been left though work for them goes on: nobody will tell its end."""
     for request in list(_left.values()):
         if request.fact.pid == process.pid:
-            guard.call(request.end)
+            guard.call(copy_context().run, _end_inside, request)
+
+
+def _end_inside(request: OpenRequest) -> None:
+    """End a request while it is current, for its last log line to point to its span."""
+    request.enter()
+    request.end()
+    request.leave()

@@ -318,7 +318,8 @@ def test_request_of_a_run_that_still_goes_on_is_told_at_the_end_of_the_program(r
     gate.set()
     wait_for_background()
 
-    assert status(recorder) == "UNSET"
+    ((line,), (trace_id,)) = recorder.events("request finished"), recorder.traces
+    assert (status(recorder), line["trace_id"]) == ("UNSET", f"{trace_id:032x}")
 
 
 @needs(0, 10)
