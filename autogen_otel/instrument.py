@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import atexit
 import threading
 from dataclasses import replace
@@ -153,11 +154,19 @@ def uninstrument() -> None:
 
 
 def _done_within(seconds: float, function: Callable[[], object]) -> bool:
-    """Call a function in a thread of its own, and tell whether it was done in that time."""
-    doing = threading.Thread(target=guard.call, args=(function,), daemon=True)
-    doing.start()
-    doing.join(seconds)
-    return not doing.is_alive()
+    """Call a function in a thread of its own, and tell whether it was done in that time.
+
+    Not by `threading`, to start a thread with which takes a lock: a signal handler may have interrupted its holder.
+    """
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def call() -> None:
+        guard.call(function)
+        done.release()
+
+    _thread.start_new_thread(call, ())
+    return done.acquire(timeout=seconds)
 
 
 def _version() -> str:
