@@ -26,6 +26,7 @@ _KINDS: Final = {
     FaultKind.UNKNOWN_TOOL: "the model called a tool that does not exist",
     FaultKind.BAD_ARGUMENTS: "the model's arguments did not fit the tool; the tool was not entered",
     FaultKind.CODE_FAILED: "code that the agent ran has failed",
+    FaultKind.BROKEN: "AutoGen has lost something or waits for ever, and raised nothing",
 }
 
 

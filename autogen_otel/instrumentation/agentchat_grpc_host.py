@@ -70,7 +70,7 @@ def _tell(request: Any, type_: str, text: str) -> None:
         adopt(origin_of(request))
         opened = open_lost(request)
         opened.unheard = True
-        opened.report(FaultKind.RAISED, type_, text)
+        opened.report(FaultKind.BROKEN, type_, text)
         opened.finish()
 
     copy_context().run(tell)

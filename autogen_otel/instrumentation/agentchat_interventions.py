@@ -62,7 +62,7 @@ class _Unfinished:
         opened = open_here(Kind.WORKFLOW, "stop_when_idle")
         opened.unheard = True
         what = "; ".join(self.texts)
-        opened.report(FaultKind.RAISED, _NEVER_IDLE, f"the runtime waits for ever for messages: {what}")
+        opened.report(FaultKind.BROKEN, _NEVER_IDLE, f"the runtime waits for ever for messages: {what}")
         opened.finish()
 
 

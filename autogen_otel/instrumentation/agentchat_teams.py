@@ -132,7 +132,7 @@ def team_run(meet: Callable[[Any], None], content: bool) -> Callable[[Any, Switc
             opened.attributes[names.TEAM_STOP_REASON] = reason if content or _REASONS.match(reason) else _OTHER
         if reason == _STOPPED:
             team = getattr(opened.on_failure, "__self__", None)
-            opened.report(FaultKind.RAISED, "team_stopped", _what_stopped_it(getattr(team, "failed_with", None)))
+            opened.report(FaultKind.BROKEN, "team_stopped", _what_stopped_it(getattr(team, "failed_with", None)))
 
     return operation(opening, closing, stream=True)
 

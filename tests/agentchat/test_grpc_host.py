@@ -119,6 +119,11 @@ def told(recorder: Recorder) -> list[tuple[Any, ...]]:
     ]
 
 
+def causes(recorder: Recorder) -> list[tuple[str, str, str]]:
+    """Return of each request that has failed: its ID, the cause, and what is told apart of it."""
+    return [(one.request_id, one.cause.value, one.findings[0].detail) for one in recorder.facts.verdicts if one.failed]
+
+
 async def test_questions_of_the_same_number_are_told(recorder):
     """Two workers ask a third one at once: the second gets the first one's answer, and the first waits for ever."""
     slow = Slow("first", "second")
@@ -133,9 +138,10 @@ async def test_questions_of_the_same_number_are_told(recorder):
         heard = await second
         await leave(first)
 
-    assert (heard, told(recorder)) == (
+    assert (heard, told(recorder), causes(recorder)) == (
         "first!",
         [("question_lost", "slow", "req-1", False), ("answer_crossed", "slow", "req-2", False)],
+        [("req-1", "framework", "broken"), ("req-2", "framework", "broken")],
     )
 
 
@@ -151,9 +157,10 @@ async def test_worker_that_goes_before_it_answers_is_told(recorder):
         await leave(first)
 
     (fault,) = recorder.facts.faults
-    assert (waits, told(recorder), fault.message) == (
+    assert (waits, told(recorder), causes(recorder), fault.message) == (
         True,
         [("worker_gone", "slow", "req-1", False)],
+        [("req-1", "framework", "broken")],
         "the worker that has agent type slow is gone; the sender waits for ever",
     )
 

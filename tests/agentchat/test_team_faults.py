@@ -324,10 +324,12 @@ async def test_team_that_a_failure_has_broken_is_flagged(recorder):
         (result.stop_reason, len(result.messages)),
         (flagged.type, flagged.request_id, first.id in flagged.message, "ValueError" in flagged.message),
         (end.operation.name, end.outcome, end.attributes[names.TEAM_STOP_REASON]),
+        [(one.cause.value, one.findings[0].detail) for one in recorder.facts.verdicts if one.request_id == "req-43"],
     ) == (
         ("The group chat is stopped.", 2),
         ("team_stopped", "req-43", True, True),
         ("RoundRobinGroupChat", Outcome.ERROR, "The group chat is stopped."),
+        [("framework", "broken")],
     )
 
 
