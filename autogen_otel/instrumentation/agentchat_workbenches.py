@@ -25,6 +25,7 @@ Kwargs = dict[str, Any]
 _MCP: Final = "autogen_ext.tools.mcp._workbench"
 _ADAPTER: Final = "autogen_ext.tools.mcp._base"
 _ACTOR: Final = "autogen_ext.tools.mcp._actor"
+_LOST: Final = "__autogen_otel_lost__"
 
 
 def _open_mcp(_: Any, args: Args, kwargs: Kwargs) -> OpenOperation:
@@ -102,15 +103,34 @@ class _ActorLogger(RecordingLogger):
     @property
     def exception(self) -> Any:
         """The logger's own method; who waits for an answer gets the exception, and it is told there."""
-        if self._self_switch.on and not guard.call(_somebody_waits, sys._getframe(1)):
+        if self._self_switch.on and not guard.call(_lose, sys._getframe(1)):
             guard.call(_leave_ended_request)
             return super().exception
         return self.__wrapped__.exception
 
 
-def _somebody_waits(frame: FrameType) -> bool:
-    waiting = frame.f_locals.get("fut")
+def _lose(frame: FrameType) -> bool:
+    """Keep why the task has ended on what it was the task of, and tell whether somebody waits for an answer of it."""
+    found = frame.f_locals
+    # Not in a table of ours: the exception's frames refer to the actor, so neither would ever go.
+    found["self"].__dict__[_LOST] = found["e"]
+    waiting = found.get("fut")
     return waiting is not None and not waiting.cancelled()
+
+
+def _keep_cause(_: Any, switch: Switch) -> Callable[..., Any]:
+    """Give the RuntimeError of a lost connection its cause: it says only that there is none."""
+
+    async def call(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:
+        try:
+            return await wrapped(*args, **kwargs)
+        except RuntimeError as error:
+            lost = instance.__dict__.get(_LOST)
+            if switch.on and lost is not None and lost is not error and error.__cause__ is None:
+                error.__cause__ = lost
+            raise
+
+    return call
 
 
 def _leave_ended_request() -> None:
@@ -131,6 +151,7 @@ WORKBENCHES: Final = (
     Patch(_MCP, "McpWorkbench.call_tool", operation(_open_mcp, _close_mcp), "a tool of an MCP server"),
     Patch(_MCP, "McpWorkbench._format_errors", wrap(_keep_error), "makes a text of an MCP server's failure"),
     Patch(_ADAPTER, "McpToolAdapter._run", wrap(_keep_raised), "what it raises comes out in an exception group"),
+    Patch(_ACTOR, "McpSessionActor.call", wrap(_keep_cause), "when the server is lost it does not say why"),
     Patch(_ACTOR, "logger", _ActorLogger, "the connection to an MCP server is lost, and only a line says why"),
     Patch(
         "autogen_core._routed_agent",

@@ -132,6 +132,24 @@ async def test_server_that_does_not_start_is_told(recorder, provider):
     assert told(recorder) == raised(caught.value)
 
 
+async def test_server_that_has_never_started_is_the_cause_of_every_later_failure(recorder, provider):
+    """T6: the next run is told to call initialize() first; the exception that was the reason is its cause."""
+    agent = agent_of(provider, mcp.McpWorkbench(mcp.StdioServerParams(command="/nonexistent", args=[])))
+    with pytest.raises(FileNotFoundError) as first:
+        await agent.run(task="hello")
+    recorder.facts.faults.clear()
+    recorder.facts.settlements.clear()
+
+    with pytest.raises(RuntimeError) as caught:
+        await ask(agent, "hello")
+
+    assert (
+        caught.value.__cause__ is first.value,
+        told(recorder),
+        [(data.type, data.link) for data in recorder.fault.chain],
+    ) == (True, raised(caught.value), [("RuntimeError", ""), ("FileNotFoundError", "cause")])
+
+
 async def test_server_that_has_died_is_told_by_the_next_run(recorder, provider, server):
     """T6: after a server has died, the next run ends with an exception that has no text."""
     workbench = mcp.McpWorkbench(server)
