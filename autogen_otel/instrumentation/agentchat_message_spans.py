@@ -47,7 +47,9 @@ class _Current:
         self._span = span
         self._record = record
         self._before = otel_context.get_current()
-        self._telemetry = set_span_in_context(span, self._before)
+        # Without a provider OpenTelemetry's API up to 1.39 gives a span of no trace, below which ours would be lost.
+        known = span.get_span_context().is_valid
+        self._telemetry = set_span_in_context(span, self._before) if known else self._before
 
     def __enter__(self) -> Span:
         otel_context.attach(self._telemetry)

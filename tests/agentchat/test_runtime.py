@@ -699,6 +699,34 @@ def test_healthy_agents_of_a_failed_team_show_no_error(recorder):
     )
 
 
+class NoTracer(trace.NoOpTracer):
+    """A tracer whose spans are of no trace, as all are without a provider in OpenTelemetry 1.39."""
+
+    def start_span(self, *args: Any, **kwargs: Any) -> Any:
+        return trace.INVALID_SPAN
+
+
+class NoProvider(trace.NoOpTracerProvider):
+    """What an application gives a runtime that is to make no spans."""
+
+    def get_tracer(self, *args: Any, **kwargs: Any) -> Any:
+        return NoTracer()
+
+
+def test_runtime_that_makes_no_spans_hides_none_of_ours(recorder):
+    """A handler stands below the request though AutoGen's spans between the two are of no trace."""
+
+    async def main() -> None:
+        async with running(tracer_provider=NoProvider()) as runtime:
+            await add(runtime, "agent")
+            with autogen_otel.request("req-42"):
+                await runtime.send_message(Ask("1"), AgentId("agent", "default"))
+
+    asyncio.run(main())
+
+    assert recorder.tree() == ["request", "  invoke_agent agent"]
+
+
 def test_names_of_message_spans_are_few(recorder):
     """Each run of a team has keys of its own, which stand in an attribute and not in the name; so do an agent's."""
 
