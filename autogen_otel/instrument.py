@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from autogen_otel.core.guard import guard
 from autogen_otel.core.settings import Settings
 from autogen_otel.detection import detection_for
-from autogen_otel.instrumentation import ADAPTERS
+from autogen_otel.instrumentation import ADAPTERS, coroutines
 from autogen_otel.instrumentation import httpx as httpx_attempts
 from autogen_otel.instrumentation.llm_tracers import traced_elsewhere
 from autogen_otel.instrumentation.servers import servers
@@ -68,7 +68,7 @@ class Instrumentation:
             listeners.add(listener)
         for adapter in ADAPTERS:
             guard.call(self._apply, adapter)
-        self._patches.apply(httpx_attempts.PATCHES)
+        self._patches.apply((*httpx_attempts.PATCHES, *coroutines.PATCHES))
         self._patches.apply(servers(self._send_last))
         guard.call(self._http.instrument)
         guard.call(self._termination.watch)

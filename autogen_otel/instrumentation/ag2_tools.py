@@ -12,7 +12,7 @@ from autogen_otel.instrumentation.ag2_models import text_of
 from autogen_otel.instrumentation.ag2_network import NETWORK_TOOLS, last_failure, listen_for_failures
 from autogen_otel.instrumentation.ag2_turns import current_turn
 from autogen_otel.instrumentation.content import content_of
-from autogen_otel.instrumentation.tools import report_unawaited
+from autogen_otel.instrumentation.coroutines import report_unawaited
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
 from autogen_otel.operations.provenance import introduce
 
@@ -66,7 +66,7 @@ def close_tool(opened: OpenOperation, result: Any) -> None:
         _catch_text(opened, _text_of(result))
     else:
         for part in _parts_of(result):
-            report_unawaited(opened, getattr(part, "data", None))
+            report_unawaited(opened, getattr(part, "data", None) or getattr(part, "content", None))
     turn = current_turn()
     if turn is not None and turn.content:
         opened.attributes[names.TOOL_RESULT] = content_of(_text_of(result))

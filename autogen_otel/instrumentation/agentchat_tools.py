@@ -13,8 +13,8 @@ from autogen_otel.core import names
 from autogen_otel.instrumentation.agentchat_tool_calls import InsideCall, current_call, judge, open_call, report_error
 from autogen_otel.instrumentation.agentchat_workbenches import WORKBENCHES
 from autogen_otel.instrumentation.content import content_of
+from autogen_otel.instrumentation.coroutines import report_unawaited
 from autogen_otel.instrumentation.operations import operation
-from autogen_otel.instrumentation.tools import report_unawaited
 from autogen_otel.patching.patch import Patch
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def _close_call(opened: OpenOperation, result: Any) -> None:
     call, answer = result
     if answer.is_error and opened.fault is None:
         report_error(opened, call.arguments, str(answer.content))
+    elif not answer.is_error:
+        report_unawaited(opened, answer.content)
 
 
 def _open_run(tool: Any, args: Args, kwargs: Kwargs) -> OpenOperation:

@@ -20,6 +20,7 @@ from autogen_otel.instrumentation.classic_models import ModelCalls, keep_bad_req
 from autogen_otel.instrumentation.classic_services import services
 from autogen_otel.instrumentation.code_runs import CodeExecutors, open_code
 from autogen_otel.instrumentation.content import content_of
+from autogen_otel.instrumentation.coroutines import report_unawaited
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.instrumentation.tools import ObservedTools
 from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
@@ -109,6 +110,8 @@ def _close_tool(operation: OpenOperation, result: Any) -> None:
         if coroutine is not None:
             # What Python itself says, somewhere on standard error and later.
             operation.report(FaultKind.RAISED, "RuntimeWarning", f"coroutine {coroutine[1]!r} was never awaited")
+        else:
+            report_unawaited(operation, text)
     elif not operation.fact.attributes.get(names.TOOL_KNOWN, True):
         operation.report(FaultKind.UNKNOWN_TOOL, FaultKind.UNKNOWN_TOOL.value, message)
     else:

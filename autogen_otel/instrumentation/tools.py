@@ -7,7 +7,6 @@ import inspect
 import time
 import traceback
 import weakref
-from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core.facts import FaultKind, Kind
@@ -90,14 +89,6 @@ class ObservedTools:
                 function = functions.get(name)
                 if isinstance(function, ObservedTool):
                     functions[name] = function.__wrapped__
-
-
-def report_unawaited(operation: OpenOperation, result: object) -> None:
-    """Record that what a tool has returned is a coroutine, of which AutoGen makes a text: nobody awaits it any more."""
-    if isinstance(result, CoroutineType):
-        # What Python itself says, somewhere on standard error and later.
-        text = f"coroutine {result.__qualname__!r} was never awaited"
-        operation.report(FaultKind.RAISED, "RuntimeWarning", text)
 
 
 async def _watch(awaitable: Awaitable[Any], operation: OpenOperation, tool: Callable[..., Any]) -> Any:

@@ -63,6 +63,20 @@ def story(tool: str, type_: str, message: str, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_coroutine_in_the_text_of_a_result_is_told(recorder, provider):
+    """A tool that puts one into its answer."""
+
+    def forgetful(policy_id: str) -> str:
+        return f"the policy is {alookup_policy(policy_id)}"
+
+    await ask(agent_of(provider, forgetful), 'call forgetful {"policy_id": "p9"}')
+
+    text = "coroutine 'alookup_policy' was never awaited"
+    assert recorder.story() == story("forgetful", "RuntimeWarning", text, function=None)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_coroutine_that_nobody_awaits_is_told(recorder, provider):
     """A tool that returns a coroutine; ag2 then fails to make JSON of it, which ends the turn."""
 

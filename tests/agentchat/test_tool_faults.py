@@ -150,6 +150,23 @@ async def test_coroutine_that_nobody_awaits_is_told(recorder, provider, asking):
     assert recorder.story() == story("forgetful", "RuntimeWarning", text, function=None)
 
 
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+async def test_coroutine_in_the_text_of_a_result_is_told(recorder, provider):
+    """A tool that puts one into its answer; a text that only looks like that is no fault."""
+
+    def forgetful(policy_id: str) -> str:
+        return f"the policy is {alookup_policy(policy_id)}"
+
+    def quoting(policy_id: str) -> str:
+        return "a user wrote: <coroutine object alookup_policy at 0x7f00>"
+
+    agent = assistant_of(provider, forgetful, quoting)
+    await ask(agent, "\n".join((called(forgetful), called(quoting))))
+
+    assert recorder.story()["tool"] == "forgetful"
+
+
 async def test_cause_chain_is_kept(recorder, provider):
     """An exception raised from another one carries it as its cause."""
     await ask(assistant_of(provider, wrapped), called(wrapped))

@@ -362,6 +362,26 @@ def test_arguments_that_are_a_list_abort_the_chat(recorder, provider):
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_coroutine_in_the_text_of_a_result_is_told(recorder, provider):
+    """A tool that puts one into its answer."""
+
+    def forgetful(policy_id: str) -> str:
+        return f"the policy is {alookup_policy(policy_id)}"
+
+    assistant, user = pair(provider, forgetful)
+    with autogen_otel.request("req-42"):
+        chat(user, assistant, 'call forgetful {"policy_id": "p9"}')
+
+    found = recorder.story()
+    assert (found["message"], found["tool"], found["masked"]) == (
+        "coroutine 'alookup_policy' was never awaited",
+        "forgetful",
+        [True],
+    )
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_coroutine_that_nobody_awaits(recorder, provider):
     """A plain function that returns a coroutine gives the model `<coroutine object ...>`; that is told as a fault."""
 

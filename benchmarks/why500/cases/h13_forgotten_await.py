@@ -28,8 +28,12 @@ def serve(app: App) -> None:
     async def look_up_async(item: str) -> str:
         return fetch(item)  # type: ignore[return-value]
 
+    def look_up_text(item: str) -> str:
+        return f"the answer is {fetch(item)}"
+
     # Where a plain function may return what is to be awaited, somebody awaits it.
-    tool = app.tool(look_up if app.line.name == "agentchat" and app.rng.random() < 0.5 else look_up_async)
+    tools = [look_up_async, look_up_text, *([look_up] if app.line.name == "agentchat" else [])]
+    tool = app.tool(app.rng.choice(tools))
     questions = app.ask(20, 26, lambda n: f'What about k{n}?\ncall {tool.__name__} {{"item": "k{n}"}}')
     _, handle_async = app.fresh(app.line.model(app), tool)
     app.loop(handle_async, questions, at_once=app.rng.randint(2, 6))
