@@ -34,31 +34,23 @@ def use_team(opened: OpenOperation, team: Any) -> None:
     opened.use(f"team-{_teams.of(team)}")
 
 
-def _add(_: Any, switch: Switch) -> Callable[..., Any]:
-    def add_message(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
-        if switch.on:
-            guard.call(_introduce, args[0] if args else kwargs.get("message"))
-        return wrapped(*args, **kwargs)
+def _introducing(parameter: str, said: Callable[[Any], None]) -> Callable[[Any, Switch], Any]:
+    """Return a `Patch.replace` that notes what a call is given.
 
-    return add_message
+    Args:
+        parameter: Its first parameter.
+        said: Notes what that holds.
+    """
 
+    def make(_: Any, switch: Switch) -> Callable[..., Any]:
+        def call(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+            if switch.on:
+                guard.call(said, args[0] if args else kwargs.get(parameter))
+            return wrapped(*args, **kwargs)
 
-def _make(_: Any, switch: Switch) -> Callable[..., Any]:
-    def make(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
-        if switch.on:
-            guard.call(_introduce_all, args[0] if args else kwargs.get("initial_messages"))
-        return wrapped(*args, **kwargs)
+        return call
 
-    return make
-
-
-def _load(_: Any, switch: Switch) -> Callable[..., Any]:
-    def load_state(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
-        if switch.on:
-            guard.call(_introduce_state, args[0] if args else kwargs.get("state"))
-        return wrapped(*args, **kwargs)
-
-    return load_state
+    return wrap(make)
 
 
 def _introduce(message: Any) -> None:
@@ -92,19 +84,19 @@ CONVERSATIONS: Final = (
     Patch(
         _CONTEXT,
         "ChatCompletionContext.add_message",
-        wrap(_add),
+        _introducing("message", _introduce),
         "in which request a message was said, so that it is noticed in the prompt of another",
     ),
     Patch(
         _CONTEXT,
         "ChatCompletionContext.__init__",
-        wrap(_make),
+        _introducing("initial_messages", _introduce_all),
         "what a context is made with, such as examples, is said by the request that makes it",
     ),
     Patch(
         _CONTEXT,
         "ChatCompletionContext.load_state",
-        wrap(_load),
+        _introducing("state", _introduce_state),
         "what an application loads is said by the request that loads it",
     ),
 )

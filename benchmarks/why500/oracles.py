@@ -35,6 +35,25 @@ def healthy(
     return Proof(complete and not wrong and not mixed and not sent, says)
 
 
+def turns(app: App, conversations: Iterable[list[Question]], answers: Iterable[tuple[Question, str]]) -> Proof:
+    """Each turn was answered with the tokens of its own conversation up to there, and with nobody else's.
+
+    Args:
+        app: The application.
+        conversations: The questions of each, in their order.
+        answers: What each turn was answered.
+    """
+    up_to = {
+        turn.token: {one.token for one in asked[: place + 1]}
+        for asked in conversations
+        for place, turn in enumerate(asked)
+    }
+    mixed = [seen for seen in app.provider.received if set(seen.tokens) != up_to[seen.user_tokens[-1]]]
+    answered = sum(f"[rq:{turn.token}]" in text for turn, text in answers)
+    says = f"{answered} of {len(app.asked)} answered, {len(mixed)} prompts with others' messages"
+    return Proof(answered == len(app.asked) and not mixed, says)
+
+
 def crosstalk(app: App) -> Proof:
     """Tokens of other users stand in answers, or in prompts that the provider received."""
     ids = _ids(app)

@@ -6,13 +6,14 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from autogen_otel import request
-from benchmarks.why500.case import Proof
+from benchmarks.why500 import oracles
 from benchmarks.why500.cases import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from benchmarks.why500.app import App
+    from benchmarks.why500.case import Proof
     from benchmarks.why500.web import Question
 
 CAUSES: Mapping[str, str] = {}
@@ -51,12 +52,6 @@ def _going_on(app: App) -> dict[str, Any]:
 
 
 def proof(app: App) -> Proof:
-    """Each turn was answered with its own session's tokens up to there, and with nobody else's."""
-    sessions = app.notes.pop()
-    up_to = {
-        turn.token: {one.token for one in turns[: place + 1]} for turns in sessions for place, turn in enumerate(turns)
-    }
-    mixed = [seen for seen in app.provider.received if set(seen.tokens) != up_to[seen.user_tokens[-1]]]
-    answered = sum(f"[rq:{turn.token}]" in text for turn, text in app.notes)
-    says = f"{answered} of {len(app.asked)} answered, {len(mixed)} prompts with others' messages"
-    return Proof(answered == len(app.asked) and not mixed, says)
+    """Each turn was answered by itself."""
+    conversations = app.notes.pop()
+    return oracles.turns(app, conversations, app.notes)

@@ -9,7 +9,7 @@ from benchmarks.why500.case import Proof
 from benchmarks.why500.cases import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from autogen_otel.demo.provider import ChatRequest, Reply, Script
     from benchmarks.why500.app import App
@@ -34,11 +34,11 @@ def script(app: App) -> Script:
 
 def serve(app: App) -> None:
     """Every request makes an agent with the examples in its history."""
-    ask = {"classic": _classic, "agentchat": _agentchat, "ag2": _ag2}[app.line.name](app)
+    ask = asking(app)
 
     async def handle(question: Question) -> str:
         number = int(question.text.rpartition(" ")[2])
-        answer: str = await ask(_EXAMPLES[number % 2][0])
+        answer: str = await ask(_EXAMPLES, _EXAMPLES[number % 2][0])
         return answer
 
     app.loop(handle, app.ask(20, 30, lambda number: f"This is {number}"), at_once=app.rng.randint(3, 8))
@@ -60,12 +60,17 @@ def proof(app: App) -> Proof:
     return Proof(not odd and not wrong, f"{len(wrong)} of {len(app.answers)} wrong, {len(odd)} odd prompts")
 
 
+def asking(app: App) -> Any:
+    """Return a function that asks a fresh agent, which has a history: pairs of what was said and answered."""
+    return {"classic": _classic, "agentchat": _agentchat, "ag2": _ag2}[app.line.name](app)
+
+
 def _classic(app: App) -> Any:
     model = app.line.model(app)
 
-    async def ask(text: str) -> str:
+    async def ask(history: Iterable[tuple[str, str]], text: str) -> str:
         assistant, user = app.line.agents(app, model)
-        for said, answer in _EXAMPLES:
+        for said, answer in history:
             assistant.chat_messages[user] += [
                 {"role": "user", "content": said, "name": user.name},
                 {"role": "assistant", "content": answer, "name": assistant.name},
@@ -81,12 +86,12 @@ def _agentchat(app: App) -> Any:
     from autogen_core.models import AssistantMessage, UserMessage
 
     model = app.line.model(app)
-    examples: list[Any] = []
-    for said, answer in _EXAMPLES:
-        examples += [UserMessage(content=said, source="user"), AssistantMessage(content=answer, source="assistant")]
 
-    async def ask(text: str) -> str:
-        context = UnboundedChatCompletionContext(initial_messages=list(examples))
+    async def ask(history: Iterable[tuple[str, str]], text: str) -> str:
+        before: list[Any] = []
+        for said, answer in history:
+            before += [UserMessage(content=said, source="user"), AssistantMessage(content=answer, source="assistant")]
+        context = UnboundedChatCompletionContext(initial_messages=before)
         agent = AssistantAgent(app.words.agents[0], model_client=model.client(), model_context=context)
         return await app.line.ask_async(agent, text)
 
@@ -99,10 +104,10 @@ def _ag2(app: App) -> Any:
 
     model = app.line.model(app)
 
-    async def ask(text: str) -> str:
+    async def ask(history: Iterable[tuple[str, str]], text: str) -> str:
         stream = MemoryStream()
         events: list[Any] = []
-        for said, answer in _EXAMPLES:
+        for said, answer in history:
             events += [ModelRequest.ensure_request([said]), ModelResponse(ModelMessage(answer))]
         await stream.history.replace(events)
         return await app.line.ask_async(app.line.agents(app, model), text, stream=stream)
