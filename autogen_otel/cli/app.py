@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autogen_otel.cli.since import nanoseconds
+from autogen_otel.core.causes import Cause
 
 app = typer.Typer(
     name="autogen-otel",
@@ -115,6 +116,18 @@ def diagnose(
         raise typer.BadParameter("either PATH or --jaeger, not both")
     source = command.Source(path, jaeger, service, since, request_id)
     raise typer.Exit(command.diagnose(source, now_ns=time.time_ns(), as_json=as_json, html=html))
+
+
+@app.command("explain")
+def explain(
+    cause: Annotated[
+        Cause | None, typer.Argument(metavar="CAUSE", help="Such as shared_state; lists all if none is named.")
+    ] = None,
+) -> None:
+    """Print what is known of a cause: symptom, cause and fix."""
+    from autogen_otel.cli import explain as command
+
+    raise typer.Exit(command.explain(cause))
 
 
 @app.command("doctor")

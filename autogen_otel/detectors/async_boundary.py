@@ -8,8 +8,8 @@ What is bound to one event loop, a client, a lock or a team, cannot be used on a
 (`time.sleep`, `requests.get`, a sync chat) inside async code keeps everybody else on that event loop from going on:
 their timeouts expire, though it is not they who are slow.
 
-Fix: Choose one mode. In an async application await `a_initiate_chat` (or `agent.run`), make tools `async def`, never
-call `asyncio.run`, and hand to a thread what must block:
+Fix: Choose one mode. In an async application await `user.a_initiate_chat(...)`, in autogen_agentchat `team.run(...)`,
+in ag2 `agent.ask(...)`; make tools `async def`, never call `asyncio.run`, and hand to a thread what must block:
 
     async def look_up(city: str) -> str:
         return await asyncio.to_thread(slow_look_up, city)

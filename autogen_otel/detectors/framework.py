@@ -7,8 +7,8 @@ answer that never comes, or that is another request's.
 Cause: AutoGen was left half-way by an earlier error or by a cancellation, is used in a way that it does not check, or
 has made a text of what failed inside it.
 
-Fix: Build a team or a group chat anew after it has failed, or reset it (`await team.reset()`). Look up the raising line
-in AutoGen's own issues, with the version that `autogen-otel doctor` prints.
+Fix: Build a team or a group chat anew after it has failed, or reset it (`await team.reset()` in autogen_agentchat).
+Look up the raising line in AutoGen's own issues, with the version that `autogen-otel doctor` prints.
 """
 
 from __future__ import annotations

@@ -5,10 +5,13 @@ Symptom: Requests fail with 500, 502 or 503, with timeouts or with broken connec
 Cause: The provider, or the network between, does not answer, answers too late, or answers something that is no answer
 of a model. It may also be the own pool of connections that is used up.
 
-Fix: Retry what is transient (5xx, timeouts, connections) a few times and with growing pauses, at the edge; give a
-second provider in the `config_list`; set the client's timeout above the slowest answer that you would wait for:
+Fix: Retry what is transient (5xx, timeouts, connections) a few times and with growing pauses, at the edge; give classic
+AutoGen a second provider in the `config_list`; set the client's timeout above the slowest answer that you would wait
+for:
 
-    llm_config = {"config_list": [first, second], "timeout": 120}
+    llm_config = {"config_list": [first, second], "timeout": 120}          # classic AutoGen
+    client = OpenAIChatCompletionClient(model="gpt-4o-mini", timeout=120)  # autogen_agentchat
+    config = OpenAIConfig("gpt-4o-mini", timeout=120)                      # ag2
 
 Ask the provider with its own request ID, `autogen.provider.request_id`.
 """

@@ -14,8 +14,9 @@ Fix: Bound the chats that run at a time, and retry a 429 in one place only, afte
         with slots:
             return ask(build_agents(), prompt)
 
-Leave the client its retries (`max_retries`), or take them away and retry yourself; not both. A quota that is used up
-(`insufficient_quota`) comes back with a payment and not with time.
+In async code that is `asyncio.Semaphore(4)` and `async with slots`. Leave the client its retries (`max_retries` in an
+entry of the `config_list`, of `OpenAIChatCompletionClient`, of ag2's `OpenAIConfig`), or take them away and retry
+yourself; not both. A quota that is used up (`insufficient_quota`) comes back with a payment and not with time.
 """
 
 from __future__ import annotations

@@ -11,9 +11,15 @@ processes write, and for the ID of an answer that a client of the Responses API 
 Fix: Build what holds a conversation inside the request, and keep what must outlive it in a store, under the ID of the
 session:
 
-    def handle(session_id, prompt):
+    def handle(prompt):        # classic AutoGen
         assistant, user = build_agents()
-        user.initiate_chat(assistant, message=prompt)
+        return user.initiate_chat(assistant, message=prompt)
+
+    async def handle(prompt):  # autogen_agentchat
+        return await build_team().run(task=prompt)
+
+    async def handle(prompt):  # ag2: share the agent, no stream
+        return await agent.ask(prompt)
 
 Where the turns of one conversation are requests of their own, say so: `autogen_otel.request(id, session=session_id)`.
 A dict that tools must share needs a lock around reading and writing; `autogen_otel.watch` tells of lost updates. A

@@ -171,6 +171,11 @@ def _fix(console: Console, group: Group, fix: str) -> None:
     own = own_line(group)
     if own is not None:
         field(console, "your code", joined(Text(place(own), style="bold"), Text(f"    {plain(own.source)}", "cyan")))
+    show_fix(console, fix)
+
+
+def show_fix(console: Console, fix: str) -> None:
+    """Print what to do, as the page of a cause says it."""
     label = "fix"
     for is_code, text in paragraphs(fix):
         for line in text.splitlines():

@@ -37,6 +37,6 @@ def test_help_names_every_command(cli):
     """The help lists the commands."""
     out = cli("--help").out
 
-    assert [name for name in ("show", "requests", "doctor", "demo") if f"\n  {name} " in out] == [
-        *("show", "requests", "doctor", "demo")
+    assert [name for name in ("show", "requests", "explain", "doctor", "demo") if f"\n  {name} " in out] == [
+        *("show", "requests", "explain", "doctor", "demo")
     ]

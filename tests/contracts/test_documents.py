@@ -35,6 +35,14 @@ def test_every_patch_is_documented(adapter):
     assert [target for target, why in rows if f"| `{target}` | {why} |" not in document] == []
 
 
+def test_the_manual_is_that_of_the_detectors():
+    """docs/causes.md has each cause with symptom, cause and fix, as the docstrings say them."""
+    command = [sys.executable, str(ROOT / "scripts" / "causes.py")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, encoding="utf-8").stdout
+
+    assert read("docs/causes.md") == printed
+
+
 def test_every_name_is_documented():
     """docs/telemetry.md has each attribute, metric and log key, and no other."""
     document = read("docs/telemetry.md")
