@@ -38,9 +38,10 @@ KeyError: 'p9'
 
 
 class Run(NamedTuple):
-    """One run: seconds on the wall, and the largest resident size in bytes."""
+    """One run: seconds on the wall, seconds of CPU of all its processes, and the largest resident size in bytes."""
 
     seconds: float
+    cpu: float
     rss: int
 
 
@@ -185,12 +186,17 @@ def _value(value: Any) -> Json:
 def measure(store: Path, *arguments: str) -> Run:
     """Run the command in a process of its own; the children of that process count for the memory too."""
     command = [sys.executable, "-c", _PROGRAM, "diagnose", str(store), *arguments]
-    before = time.perf_counter()
+    before, cpu = time.perf_counter(), _cpu()
     done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
-    seconds = time.perf_counter() - before
+    seconds, cpu = time.perf_counter() - before, _cpu() - cpu
     if done.returncode != 1:
         raise SystemExit(f"the diagnosis ended with {done.returncode}, though there are causes")
-    return Run(seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+    return Run(seconds, cpu, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -207,8 +213,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             Store(Path(folder), spans).write()
             run = measure(Path(folder))
-        per_span = run.seconds / spans * 10**6
-        print(f"{spans:>9,} spans  {run.seconds:6.1f} s  {per_span:5.1f} µs a span  {run.rss / 10**6:6.0f} MB")
+        per_span = run.cpu / spans * 10**6
+        print(
+            f"{spans:>9,} spans  {run.seconds:6.1f} s  {run.cpu:6.1f} s of CPU, {per_span:5.1f} µs a span"
+            f"  {run.rss / 10**6:6.0f} MB"
+        )
 
 
 if __name__ == "__main__":
