@@ -127,8 +127,8 @@ class _Asyncio(Proxy):
     def get_running_loop(self) -> Any:
         return self._loop(self.__wrapped__.get_running_loop())
 
-    def create_task(self, coroutine: Any, **more: Any) -> Any:
-        task = self.__wrapped__.create_task(coroutine, **more)
+    def create_task(self, *args: Any, **kwargs: Any) -> Any:
+        task = self.__wrapped__.create_task(*args, **kwargs)
         if self._self_switch.on and (end_work := guard.call(in_background)):
             task.add_done_callback(lambda _: end_work())
         return task
