@@ -78,7 +78,8 @@ def oldest(session: nox.Session) -> None:
         "structlog==24.1.0",
         "wrapt==1.17.0",
     ]
-    install(session, "autogen==0.14.1", "openai>=2,<3", *pins)
+    agentchat = nox.project.dependency_groups(PROJECT, "agentchat")
+    install(session, "autogen==0.14.1", "openai>=2,<3", *agentchat, *pins)
     pytest(session, *HOST, "tests/telemetry")
 
 
