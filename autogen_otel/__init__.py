@@ -5,7 +5,7 @@ from autogen_otel.core.settings import Settings
 from autogen_otel.faults.marks import original_exception
 from autogen_otel.instrument import Instrumentation, instrument, uninstrument
 from autogen_otel.operations.carry import carry
-from autogen_otel.operations.operation import current_request_id
+from autogen_otel.operations.current import current_request_id
 from autogen_otel.operations.request import request
 from autogen_otel.operations.watch import watch
 from autogen_otel.telemetry.log_fields import add_request_fields

@@ -11,7 +11,7 @@ from opentelemetry import trace
 
 from autogen_otel.core.facts import Kind
 from autogen_otel.faults.capture import capture
-from autogen_otel.operations.operation import open_operation
+from autogen_otel.operations.opening import open_operation
 from benchmarks.clock import microseconds
 
 if TYPE_CHECKING:

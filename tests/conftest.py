@@ -15,8 +15,8 @@ import pytest
 
 import autogen_otel
 from autogen_otel.core.guard import guard
+from autogen_otel.operations.current import current_operation
 from autogen_otel.operations.listeners import listeners
-from autogen_otel.operations.operation import current_operation
 from autogen_otel.telemetry.log_setup import json_formatter
 
 # How long an example takes says something of the machine, and nothing of the code.

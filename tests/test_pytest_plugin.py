@@ -20,7 +20,7 @@ import pytest
 
 import autogen_otel
 from autogen_otel.demo.provider import Provider, Text, echo_tools
-from autogen_otel.operations.operation import open_operation
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.core.facts import Kind
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autogen_otel.core import names
 from autogen_otel.core.forks import process
 from autogen_otel.core.ids import PerObject, serials
-from autogen_otel.operations.operation import loop_id
+from autogen_otel.operations.current import loop_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,9 +8,11 @@ from autogen_otel.core import names
 from autogen_otel.core.facts import FaultKind, Kind
 from autogen_otel.instrumentation.code_results import exception_in
 from autogen_otel.instrumentation.operations import operation
-from autogen_otel.operations.operation import OpenOperation, current_operation, open_operation
+from autogen_otel.operations.current import current_operation
+from autogen_otel.operations.opening import open_operation
 
 if TYPE_CHECKING:
+    from autogen_otel.operations.operation import OpenOperation
     from autogen_otel.patching.patches import Patches
 
 # As the executors say it, and as AutoGen says it when there is none.

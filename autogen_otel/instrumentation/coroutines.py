@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autogen_otel.core import names
 from autogen_otel.core.facts import FaultKind, Kind
 from autogen_otel.core.guard import guard
-from autogen_otel.operations.operation import current_operation
+from autogen_otel.operations.current import current_operation
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.faults.marks import recorded_fault
-from autogen_otel.operations.operation import current_operation, open_operation
+from autogen_otel.operations.current import current_operation
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.patching.proxies import Proxy
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from autogen_otel.core.guard import guard
 from autogen_otel.faults.marks import recorded_fault
 from autogen_otel.operations.background import in_background
 from autogen_otel.operations.carry import carry
-from autogen_otel.operations.operation import current_operation, open_operation
+from autogen_otel.operations.current import current_operation
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.patching.patch import Patch, Switch
 from autogen_otel.patching.proxies import Proxy
 

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 from autogen_otel.core.facts import FaultKind, Kind
 from autogen_otel.core.guard import guard, safe_text
 from autogen_otel.faults.frames import is_application
-from autogen_otel.operations.operation import OpenOperation, current_operation
+from autogen_otel.operations.current import current_operation
 from autogen_otel.operations.stalls import Steps, tell_stall
 from autogen_otel.patching.patch import Switch
 from autogen_otel.patching.proxies import FunctionProxy
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from autogen_otel.operations.operation import OpenOperation
 
 
 # To look up a member of an enum takes 60 ns in Python 3.11.

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core.forks import fork_gate, process
 from autogen_otel.core.guard import guard
-from autogen_otel.operations.operation import OpenOperation, current_operation
+from autogen_otel.operations.current import current_operation
+from autogen_otel.operations.operation import OpenOperation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,8 +7,9 @@ import warnings
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autogen_otel.core.guard import FAILED, MISTAKE, guard
+from autogen_otel.operations.current import current_operation
 from autogen_otel.operations.listeners import listeners
-from autogen_otel.operations.operation import OpenOperation, current_operation
+from autogen_otel.operations.operation import OpenOperation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

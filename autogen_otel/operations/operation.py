@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextvars import ContextVar
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-from weakref import ref
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import Fault, FaultKind, Finished, Kind, Operation, Outcome, Settled, Stalled, Used
-from autogen_otel.core.forks import process, this_thread
 from autogen_otel.core.guard import MISTAKE, guard
-from autogen_otel.core.ids import next_operation_id, random_hex, serials
 from autogen_otel.faults.capture import capture
 from autogen_otel.faults.capture import report as report_fault
 from autogen_otel.faults.chain import qualified_type, text_of
-from autogen_otel.faults.frames import calling_line
 from autogen_otel.faults.marks import fault_of
+from autogen_otel.operations.current import current, open_requests, uncancellable
 from autogen_otel.operations.listeners import listeners
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from autogen_otel.core.facts import ExceptionData
 
-_current: ContextVar[OpenOperation | None] = ContextVar("autogen_otel_operation", default=None)
-# The ID of the request that began in another process and goes on here, where it has no operation that is open.
-_remote: ContextVar[str | None] = ContextVar("autogen_otel_remote_request", default=None)
-_loops: Final = serials()
-# The requests of this process that are open. Weak: one that is never ended must not count for ever. A plain dictionary,
-# for each operation asks how many there are, and the length of a WeakValueDictionary is a Python function.
-_requests: Final[dict[int, ref[OpenOperation]]] = {}
-# A new agent or chat inside a tool is not that tool's own work.
-_RESET_TOOL: Final = frozenset({Kind.REQUEST, Kind.WORKFLOW, Kind.AGENT})
 # To look up a member of an enum takes 60 ns in Python 3.11; these are asked for on every call of the host.
 _RAISED: Final = FaultKind.RAISED
 _REQUEST: Final = Kind.REQUEST
@@ -44,111 +30,6 @@ _CANCELLATIONS: Final = (asyncio.CancelledError, GeneratorExit)
 # A group chat has one for each member; a manager of thousands must not make a span of thousands.
 MAX_CONVERSATIONS: Final = 64
 MAX_STALLS: Final = 32
-# Set where AutoGen runs a coroutine on a loop of its own that nobody can cancel: a CancelledError is an error there.
-uncancellable: Final[ContextVar[bool]] = ContextVar("autogen_otel_uncancellable", default=False)
-# Set while an operation is opened whose span AutoGen itself makes, for the application has asked it to.
-spanless: Final[ContextVar[bool]] = ContextVar("autogen_otel_spanless", default=False)
-
-
-def current_operation() -> OpenOperation | None:
-    """Return the innermost operation that is open in this context."""
-    return _current.get()
-
-
-def leave_request() -> None:
-    """Work for nobody from here on in this context: a task that serves everyone outlives who started it."""
-    _current.set(None)
-    _remote.set(None)
-
-
-def go_on_with_request(request_id: str | None) -> None:
-    """Work from here on in this context for a request that has begun in another process; None is nobody's."""
-    _current.set(None)
-    _remote.set(request_id)
-
-
-def current_request_id() -> str | None:
-    """Return the ID of the request that this code works for; None outside any."""
-    current = _current.get()
-    return _remote.get() if current is None else current.fact.request_id
-
-
-def work_for(operation: OpenOperation) -> None:
-    """Work for an operation of another context from here on in this one; it is not entered."""
-    _current.set(operation)
-
-
-def requests_in_flight() -> int:
-    """Return how many requests are open in this process."""
-    return len(_requests)
-
-
-def loop_id(loop: asyncio.AbstractEventLoop) -> int:
-    """Return the number of an event loop, as it stands on the operations that run on it."""
-    return _loops.of(loop)
-
-
-def open_operation(
-    kind: Kind,
-    name: str,
-    *,
-    agent: str | None = None,
-    tool: str | None = None,
-    request_id: str | None = None,
-    attributes: Mapping[str, Any] | None = None,
-    started_ns: int | None = None,
-    cls: type[OpenOperation] | None = None,
-) -> OpenOperation:
-    """Open an operation inside the current one and tell the listeners. It is not current until `enter()`.
-
-    Args:
-        kind: What it is.
-        name: Of low cardinality; with the kind it makes the span's name.
-        agent: The agent that acts; the enclosing operation's if not given.
-        tool: The tool that runs; likewise.
-        request_id: Starts a request of that ID. An operation outside any request starts one with an ID of its own.
-        attributes: What is known now; a sampler sees these.
-        started_ns: When it started, in nanoseconds since the epoch, if that is not now.
-        cls: What to return, if it ends otherwise than others.
-    """
-    parent = _current.get()
-    if parent is None:
-        request_id = request_id or _remote.get() or random_hex()
-        agent_name, tool_name, parent_id = agent, tool, None
-        outermost = kind is not _REQUEST
-    else:
-        above = parent.fact
-        request_id = request_id or above.request_id
-        agent_name = agent or above.agent_name
-        tool_name = tool if kind in _RESET_TOOL else tool or above.tool_name
-        parent_id = above.id
-        outermost = above.kind is _REQUEST and kind is not _REQUEST
-    if outermost:
-        # Once for each chat, not for each call: walking up the stack takes microseconds.
-        attributes = {**(attributes or {}), **(guard.call(calling_line) or {})}
-    # Documented, though underscored; get_running_loop() costs an exception outside a loop.
-    loop = asyncio._get_running_loop()  # noqa: SLF001
-    fact = Operation(
-        next_operation_id(),
-        kind,
-        name,
-        parent_id,
-        request_id,
-        agent_name,
-        tool_name,
-        started_ns or time.time_ns(),
-        process.pid,
-        this_thread.name,
-        None if loop is None else _loops.of(loop),
-        len(_requests) + (parent is None),
-        attributes or {},
-    )
-    opened = (cls or OpenOperation)(fact, parent)
-    if parent is None:
-        # What a reference calls in the end gets the reference, which is here the default of `pop`.
-        _requests[fact.id] = ref(opened, partial(_requests.pop, fact.id))
-    listeners.tell(listeners.started, fact)
-    return opened
 
 
 class OpenOperation:
@@ -210,7 +91,7 @@ class OpenOperation:
 
     def enter(self) -> None:
         """Be the current operation for the code that runs next in this context."""
-        _current.set(self)
+        current.set(self)
         tokens: tuple[Any, Any, Any] | None = None
         for ambient in listeners.ambients:
             try:
@@ -226,8 +107,8 @@ class OpenOperation:
         The garbage collector may close a coroutine in a context in which another request is current; there nothing
         is touched.
         """
-        if _current.get() is self:
-            _current.set(self.parent)
+        if current.get() is self:
+            current.set(self.parent)
         tokens, self._tokens = self._tokens, None
         while tokens is not None:
             ambient, token, tokens = tokens
@@ -364,7 +245,7 @@ class OpenOperation:
     def _end(self, outcome: Outcome, error_type: str | None, message: str | None, fault: Fault | None) -> None:
         self.closed = True
         if self.parent is None:
-            _requests.pop(self.fact.id, None)
+            open_requests.pop(self.fact.id, None)
             for listener in listeners.noting:
                 self.attributes.update(guard.call(listener.notes) or {})
         end = Finished(self.fact, time.time_ns(), outcome, error_type, message, fault, self.attributes)

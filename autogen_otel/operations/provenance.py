@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from autogen_otel.operations.operation import current_operation
+from autogen_otel.operations.current import current_operation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

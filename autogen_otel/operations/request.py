@@ -11,12 +11,14 @@ from autogen_otel.core.facts import Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import clean_request_id
 from autogen_otel.operations.background import OpenRequest
-from autogen_otel.operations.operation import OpenOperation, open_operation
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.operations.shapes import around
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+
+    from autogen_otel.operations.operation import OpenOperation
 
     F = TypeVar("F", bound=Callable[..., Any])
 

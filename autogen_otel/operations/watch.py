@@ -14,12 +14,14 @@ import wrapt
 
 from autogen_otel.core import names
 from autogen_otel.core.guard import guard
-from autogen_otel.operations.operation import OpenOperation, current_operation
+from autogen_otel.operations.current import current_operation
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
     from typing_extensions import Self
+
+    from autogen_otel.operations.operation import OpenOperation
 
 T = TypeVar("T")
 # What a tool has read and does not write: it may look through all of a large dict.

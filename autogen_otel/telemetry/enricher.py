@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.sdk.trace import SpanProcessor
 
 from autogen_otel.core.guard import guard
-from autogen_otel.operations.operation import current_operation
+from autogen_otel.operations.current import current_operation
 from autogen_otel.telemetry.span_attributes import belonging
 from autogen_otel.telemetry.spans import SCOPE
 

@@ -15,7 +15,7 @@ from opentelemetry import baggage, trace
 from opentelemetry import context as otel_context
 from opentelemetry.metrics import NoOpMeterProvider
 
-from autogen_otel.operations.operation import current_operation
+from autogen_otel.operations.current import current_operation
 from autogen_otel.patching.imports import when_imported
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from autogen_otel.core import names
 from autogen_otel.core.forks import process
 from autogen_otel.core.guard import guard
 from autogen_otel.faults.chain import chain_of, qualified_type
-from autogen_otel.operations.operation import current_operation
+from autogen_otel.operations.current import current_operation
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

@@ -17,7 +17,7 @@ from opentelemetry.metrics import Observation
 from autogen_otel.core import names
 from autogen_otel.core.forks import after_fork_in_child, fork_gate
 from autogen_otel.core.guard import guard
-from autogen_otel.operations.operation import requests_in_flight
+from autogen_otel.operations.current import requests_in_flight
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Histogram, Meter

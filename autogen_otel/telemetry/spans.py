@@ -19,8 +19,8 @@ from opentelemetry.trace import (
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import VALUES, Kind, Outcome
+from autogen_otel.operations.current import spanless
 from autogen_otel.operations.listeners import Listener
-from autogen_otel.operations.operation import spanless
 from autogen_otel.telemetry.span_attributes import attributes_of, cause_attributes, fault_attributes, origin_attributes
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from support.ag2 import agent_of, ask
 
 import autogen_otel
-from autogen_otel.instrumentation.ag2_models import texts_of
+from autogen_otel.instrumentation.ag2.models import texts_of
 
 ag2 = pytest.importorskip("ag2", reason="ag2 1.x is not installed")
 

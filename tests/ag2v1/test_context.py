@@ -14,7 +14,7 @@ from support.ag2 import ASSISTANT, agent_of, ask, config
 
 import autogen_otel
 from autogen_otel.core import names
-from autogen_otel.operations.operation import current_operation
+from autogen_otel.operations.current import current_operation
 
 ag2 = pytest.importorskip("ag2", reason="ag2 1.x is not installed")
 

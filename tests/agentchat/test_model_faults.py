@@ -233,7 +233,7 @@ def test_texts_of_a_model_call():
     from autogen_core import FunctionCall
     from autogen_core.models import AssistantMessage, FunctionExecutionResult, FunctionExecutionResultMessage
 
-    from autogen_otel.instrumentation.agentchat_models import texts_of_input
+    from autogen_otel.instrumentation.agentchat.models import texts_of_input
 
     messages = [
         UserMessage(content=["part", "other"], source="user"),

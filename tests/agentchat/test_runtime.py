@@ -32,7 +32,7 @@ from support.core import Ask, News, Unknown, Working, add
 import autogen_otel
 from autogen_otel.core import names
 from autogen_otel.core.settings import Settings
-from autogen_otel.operations.operation import current_operation
+from autogen_otel.operations.current import current_operation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -18,7 +18,7 @@ from support.agentchat import Saying, client_of, operations
 
 import autogen_otel
 from autogen_otel.core.facts import Outcome
-from autogen_otel.operations.operation import current_operation
+from autogen_otel.operations.current import current_operation
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator

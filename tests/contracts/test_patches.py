@@ -19,8 +19,9 @@ from support.recorder import Facts
 from autogen_otel.core.facts import Kind, Outcome
 from autogen_otel.core.guard import guard
 from autogen_otel.instrumentation.operations import operation
+from autogen_otel.operations.current import current_operation
 from autogen_otel.operations.listeners import Listener, listeners
-from autogen_otel.operations.operation import current_operation, open_operation
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.patching.patch import Patch, Status
 from autogen_otel.patching.patches import Patches
 

@@ -16,7 +16,7 @@ from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.settings import Settings
 from autogen_otel.errors import SharedStateError, SharedStateWarning
-from autogen_otel.operations.operation import open_operation
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.operations.shapes import around
 
 

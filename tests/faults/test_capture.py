@@ -15,7 +15,7 @@ from autogen_otel.faults.capture import capture
 from autogen_otel.faults.chain import MAX_CHAIN, chain_of, qualified_type, stacktrace_of
 from autogen_otel.faults.frames import MAX_FRAMES
 from autogen_otel.faults.marks import recorded_fault
-from autogen_otel.operations.operation import open_operation
+from autogen_otel.operations.opening import open_operation
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:

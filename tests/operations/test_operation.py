@@ -12,8 +12,9 @@ from support.recorder import Facts
 import autogen_otel
 from autogen_otel.core.facts import Kind, Outcome
 from autogen_otel.core.ids import PerObject, clean_request_id, serials
+from autogen_otel.operations.current import current_operation
 from autogen_otel.operations.listeners import listeners
-from autogen_otel.operations.operation import current_operation, open_operation
+from autogen_otel.operations.opening import open_operation
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import autogen_otel
 from autogen_otel.core.facts import Kind
-from autogen_otel.operations.operation import open_operation
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.telemetry.log_setup import json_formatter
 from autogen_otel.telemetry.logs import readable
 

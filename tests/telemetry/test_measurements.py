@@ -15,7 +15,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 import autogen_otel
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
-from autogen_otel.operations.operation import open_operation
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.telemetry.measurements import MAX_WAITING, Measurements
 
 
@@ -92,7 +92,7 @@ def test_forked_child_counts_its_own():
         metrics.set_meter_provider(MeterProvider([reader]))
         import autogen_otel
         from autogen_otel.core.facts import Kind
-        from autogen_otel.operations.operation import open_operation
+        from autogen_otel.operations.opening import open_operation
 
         def replies(number):
             for _ in range(number):

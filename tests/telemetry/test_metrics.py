@@ -7,7 +7,7 @@ import pytest
 import autogen_otel
 from autogen_otel.core import names
 from autogen_otel.core.facts import FaultKind, Kind
-from autogen_otel.operations.operation import open_operation
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.telemetry.labels import MAX_VALUES
 
 

@@ -265,7 +265,7 @@ def test_fork_while_other_threads_tell(tmp_path):
         """
         import os, threading, autogen_otel
         from autogen_otel.core.facts import Kind
-        from autogen_otel.operations.operation import open_operation
+        from autogen_otel.operations.opening import open_operation
         active = autogen_otel.instrument()
         stop = threading.Event()
         def tell(name):
@@ -307,7 +307,7 @@ def test_child_does_not_send_the_parents_metrics_again(tmp_path):
         """
         import os, autogen_otel
         from autogen_otel.core.facts import Kind
-        from autogen_otel.operations.operation import open_operation
+        from autogen_otel.operations.opening import open_operation
         active = autogen_otel.instrument()
         def tell(times):
             for _ in range(times):

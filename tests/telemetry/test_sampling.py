@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.sampling import (
 
 from autogen_otel.core.facts import Kind
 from autogen_otel.operations.listeners import listeners
-from autogen_otel.operations.operation import open_operation
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.telemetry.spans import Spans
 
 TREE = ("request", "execute_tool lookup", "chat gpt")

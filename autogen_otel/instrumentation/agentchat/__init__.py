@@ -1,0 +1,1 @@
+"""`autogen_agentchat`, `autogen_core` and `autogen_ext`."""
