@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,13 @@ def application() -> Application:
     return Application()
 
 
+def wait_for_runs() -> None:
+    """Let AutoGen's `run()` and its kin end: what they still tell belongs to this test and not to the next."""
+    for thread in threading.enumerate():
+        if (getattr(getattr(thread, "_target", None), "__module__", None) or "").startswith("autogen."):
+            thread.join(1)
+
+
 @pytest.fixture
 def recorder(application: Application, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     """Instrument, and record everything until the test ends."""
@@ -67,6 +75,7 @@ def recorder(application: Application, monkeypatch: pytest.MonkeyPatch) -> Itera
     autogen_otel.instrument()
     listeners.add(recorder.facts)
     yield recorder
+    wait_for_runs()
     listeners.remove(recorder.facts)
     autogen_otel.uninstrument()
     root.removeHandler(handler)
