@@ -25,13 +25,14 @@ def script(app: App) -> Script:
 
 
 def serve(app: App) -> None:
-    """Agents with a tool, in threads or tasks; agents of AG2 1.x can be shared, a stream cannot."""
+    """In threads, with a tool that makes chats longer, or in tasks; agents of AG2 1.x can be shared, a stream not."""
 
     def look_up(item: str) -> str:
         return f"found {item}"
 
     tool = app.tool(look_up)
-    agents = app.line.agents(app, app.line.model(app), tool)
+    tools = [tool] if app.line.name == "classic" else []
+    agents = app.line.agents(app, app.line.model(app), *tools)
     how = {}
     if app.line.name == "ag2":
         from ag2 import MemoryStream
