@@ -36,7 +36,9 @@ def main() -> int:
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{server.otlp_http_endpoint}/v1/traces",
             "OTEL_SERVICE_NAME": SERVICE,
         }
-        demo = [sys.executable, "-m", "autogen_otel.demo", "tool_exception", "--line", "classic", "--out", out]
+        # The first case imports AutoGen, so that no request of the second one waits for that.
+        cases = ["shared_state", "tool_exception"]
+        demo = [sys.executable, "-m", "autogen_otel.demo", *cases, "--line", "classic", "--out", out]
         subprocess.run(demo, env=environ, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         spans = server.find({"exception.type": "KeyError"}, service=SERVICE, until=bool)
         failed = next(span for span in spans if span["name"].startswith("execute_tool") and span["events"])
