@@ -49,7 +49,7 @@ class Detection(Listener):
             verdicts, self._verdicts = self._verdicts, []
         # Outside the lock: who hears it may be the application's own logging.
         for operation, verdict in verdicts:
-            listeners.tell(listeners.concluded, verdict, operation)
+            listeners.tell_of(listeners.concluded, operation, verdict)
 
     def faulted(self, operation: Operation, fault: Fault) -> None:
         """Take it in."""

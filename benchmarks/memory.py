@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 _OURS: Final = "autogen_otel"
 CALLS_PER_REQUEST: Final = 10
+_WARM_UP: Final = 25_000
 _DEPTH: Final = 4
 
 
 def growth(host: Host, request: Callable[[], AbstractContextManager[Any]], calls: int) -> dict[str, Any]:
-    """Call the tool, every tenth time with a failure, and return what has grown since a warm-up of 5,000 calls."""
-    _call(host, request, 5_000)
+    """Call the tool, every tenth time with a failure, and return what has grown since a warm-up.
+
+    The warm-up lasts until the tables are full whose size is bounded: 2,048 spans that may be cited as evidence.
+    """
+    _call(host, request, _WARM_UP)
     tables, kilobytes = dict(_sizes()), _resident_kilobytes()
     _call(host, request, calls)
     grown = _resident_kilobytes() - kilobytes

@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
 import autogen_otel
+from autogen_otel.core.facts import Kind
+from autogen_otel.operations.opening import open_operation
 from benchmarks import capture, limit, memory, telemetry
 from benchmarks.clock import microseconds
 from benchmarks.hosts import module_of
 from benchmarks.recording import Opened, recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
 
@@ -37,13 +39,15 @@ class Worker:
             # Without it AutoGen's own spans cost nothing, where it has some.
             telemetry.set_up(sampled=sampled)
         self._request: Callable[[], AbstractContextManager[Any]] = nullcontext
+        self._turn: Callable[[], AbstractContextManager[Any]] = nullcontext
         if instrumentation == "ours":
             autogen_otel.instrument()
-            self._request = autogen_otel.request
+            self._request, self._turn = autogen_otel.request, _turn
         elif instrumentation == "limit":
             host.silence()
             limit.instrument(host.PLACES, [Opened(**template) for template in templates])
             self._request = lambda: trace.get_tracer("limit").start_as_current_span("request")
+            self._turn = lambda: trace.get_tracer("limit").start_as_current_span("invoke_agent")
         self._host = host.Host()
 
     def chat(self, times: int) -> float:
@@ -51,8 +55,8 @@ class Worker:
         return microseconds(lambda: self._host.chat(times)) / times
 
     def tool(self, times: int) -> float:
-        """Return the microseconds of one tool call, inside a request, as all of them are."""
-        with self._request():
+        """Return the microseconds of one tool call, inside a request and an agent's turn, as all of them are."""
+        with self._request(), self._turn():
             return microseconds(lambda: self._host.tool(times)) / times
 
     def record(self, times: int) -> list[dict[str, Any]]:
@@ -69,6 +73,15 @@ class Worker:
     def memory(self, times: int) -> dict[str, Any]:
         """Return what so many tool calls leave behind."""
         return memory.growth(self._host, self._request, times)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    operation = open_operation(Kind.AGENT, "assistant", agent="assistant")
+    operation.enter()
+    yield
+    operation.finish()
+    operation.leave()
 
 
 def _main() -> None:

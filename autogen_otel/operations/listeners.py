@@ -97,23 +97,25 @@ class Listeners:
         self.noting = overriding("notes")
         self.ambients = overriding("enter")
 
-    def tell(self, hooks: tuple[Callable[..., None], ...], fact: Any, about: Operation | None = None) -> None:
-        """Call each of the hooks, methods of listeners, with a fact, guarded each by itself.
-
-        Args:
-            hooks: One of the attributes.
-            fact: What happened.
-            about: The operation in which it happened, for hooks that are told it too.
-        """
+    def tell(self, hooks: tuple[Callable[[Any], None], ...], fact: Any) -> None:
+        """Call each of the hooks, methods of listeners, with a fact, guarded each by itself."""
         for hook in hooks:
             try:
-                if about is None:
-                    hook(fact)
-                else:
-                    hook(about, fact)
+                hook(fact)
             except MISTAKE as error:  # noqa: PERF203 - each by itself is the point
-                guard.failed(hook, error)
-                self.fuse(hook.__self__)  # type: ignore[attr-defined]
+                self._failed(hook, error)
+
+    def tell_of(self, hooks: tuple[Callable[[Operation, Any], None], ...], operation: Operation, fact: Any) -> None:
+        """Do the same with hooks that are told the operation in which it happened too."""
+        for hook in hooks:
+            try:
+                hook(operation, fact)
+            except MISTAKE as error:  # noqa: PERF203 - each by itself is the point
+                self._failed(hook, error)
+
+    def _failed(self, hook: Callable[..., None], error: Exception) -> None:
+        guard.failed(hook, error)
+        self.fuse(hook.__self__)  # type: ignore[attr-defined]
 
     def fuse(self, listener: Listener) -> None:
         """Remove a listener that raised and say so once."""

@@ -224,7 +224,7 @@ class OpenOperation:
             listeners.tell(listeners.settled, Settled(self.fact, fault, False))
 
     def _record(self, fault: Fault) -> Fault:
-        listeners.tell(listeners.faulted, fault, self.fact)
+        listeners.tell_of(listeners.faulted, self.fact, fault)
         return fault
 
     def _settle_all(self, going_up: Fault | None) -> None:

@@ -34,7 +34,8 @@ def attributes_of(operation: Operation) -> dict[str, Any]:
     attributes[names.PROCESS_PID] = operation.pid
     attributes[names.THREAD_NAME] = operation.thread
     attributes[names.REQUESTS_IN_FLIGHT] = operation.in_flight
-    attributes.update(operation.attributes)
+    if operation.attributes:
+        attributes.update(operation.attributes)
     kind, loop = operation.kind, operation.loop
     if kind in _GEN_AI:
         attributes[names.OPERATION_NAME] = VALUES[kind]
