@@ -155,7 +155,16 @@ def test_a_history_that_was_kept(recorder, provider):
     assert found(recorder) == {"r-1": "shared_state/kept_history"}
 
 
-def test_the_guard_stops_the_call_before_the_provider_sees_it(recorder):
+def serve_async(agents, number: int) -> None:
+    """Serve on an event loop of its own."""
+    assistant, user = agents
+    with autogen_otel.request(f"r-{number}"):
+        asyncio.run(a_chat(user, assistant, f"question {number}"))
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
+@pytest.mark.parametrize("serve", [serve, serve_async])
+def test_the_guard_stops_the_call_before_the_provider_sees_it(recorder, serve, stream):
     """The second request enters while the model thinks about the first: it fails, and its text is not sent."""
     autogen_otel.uninstrument()
     autogen_otel.instrument(on_shared="raise")
@@ -167,7 +176,7 @@ def test_the_guard_stops_the_call_before_the_provider_sees_it(recorder):
         return Text("An answer. TERMINATE")
 
     with Provider(slowly) as provider:
-        agents = pair(provider)
+        agents = pair(provider, stream=stream)
         first = threading.Thread(target=serve, args=(agents, 1))
         first.start()
         entered.wait(5)
