@@ -90,8 +90,11 @@ def _recorded(trial: Trial) -> str:
     foreign = sum(bool(trial.recorded.foreign(answer.question.request_id)) for answer in trial.answers)
     strayed = sum(mistaken(trial, answer) is not None for answer in trial.answers)
     unexplained = sum(not explain(trial, answer) for answer in trial.wrong)
+    found = (trial.recorded.causes.get(answer.question.request_id) for answer in trial.answers)
+    causes = [f"{count:>2} × cause {cause}" for cause, count in Counter(one[0] for one in found if one).most_common()]
     lines = [
         *(faults or ["no fault"]),
+        *(causes or ["no cause"]),
         *_counted(sharing, "request shared a conversation"),
         *_counted(foreign, "request read another's messages"),
         *_counted(strayed, "request took another's response"),
