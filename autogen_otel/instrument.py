@@ -77,7 +77,7 @@ class Instrumentation:
     def stop(self) -> None:
         """Take everything back and send what is queued; ends within `settings.shutdown_seconds`."""
         atexit.unregister(self.stop)
-        guard.call(self._termination.leave)
+        guard.call(self._termination.wait)
         self._patches.undo()
         guard.call(self._http.uninstrument)
         end_left_requests()
@@ -86,6 +86,8 @@ class Instrumentation:
         guard.call(self.providers.shutdown)
         for listener in self._listeners:
             guard.call(listener.close)
+        # Last: a pool of processes is told to end while it ends by itself.
+        guard.call(self._termination.leave)
 
     def flush(self, seconds: float = 2.0) -> bool:
         """Send what is queued now, as far as it goes through our own providers.

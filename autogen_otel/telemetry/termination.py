@@ -31,6 +31,8 @@ class Termination:
         self._handler = self._handle
         self._finalizer: util.Finalize | None = None
         self._watching = False
+        self._sending = False
+        self._asked = False
 
     def watch(self) -> None:
         """Take the signal, which only the main thread can, and be told of the end of a process of multiprocessing."""
@@ -41,13 +43,21 @@ class Termination:
         if _is_main() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._handler)
 
+    def wait(self) -> None:
+        """Let the signal wait: what is queued is being sent already, as at the end of a program."""
+        self._sending = True
+
     def leave(self) -> None:
-        """Give it back, and be told of no end."""
+        """Give it back, and be told of no end; a signal that has waited is let go."""
         self._watching = False
         if self._finalizer is not None:
             self._finalizer.cancel()
         if _is_main() and signal.getsignal(signal.SIGTERM) is self._handler:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._sending = False
+        if self._asked:
+            self._asked = False
+            signal.raise_signal(signal.SIGTERM)
 
     def _finalize(self) -> None:
         """Be told of the end of this process, before multiprocessing ends it without a word."""
@@ -55,9 +65,13 @@ class Termination:
             self._finalizer = util.Finalize(None, guard.call, (self._send,), exitpriority=0)
 
     def _handle(self, number: int, frame: Any) -> None:  # noqa: ARG002 - as the signal module calls it
+        if self._sending and not self._asked:
+            self._asked = True
+            return
         # First, so that a second signal ends the process at once.
         signal.signal(number, signal.SIG_DFL)
-        guard.call(self._send)
+        if not self._sending:
+            guard.call(self._send)
         signal.raise_signal(number)
 
 

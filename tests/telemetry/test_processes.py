@@ -217,6 +217,29 @@ def test_child_that_ends_normally_flushes_too(tmp_path):
     assert (done.returncode, found["child"], found["before"]) == (0, 1, 2)
 
 
+def test_sigterm_at_the_end_waits_until_what_is_queued_is_sent(tmp_path):
+    """A pool of processes is told to end while it ends by itself: nothing is lost, and the signal ends the process."""
+    done = run(
+        """
+        import os, signal
+        import autogen_otel
+        providers = autogen_otel.instrument().providers
+        shutdown = providers.shutdown
+
+        def terminated_meanwhile():
+            os.kill(os.getpid(), signal.SIGTERM)
+            shutdown()
+
+        providers.shutdown = terminated_meanwhile
+        with autogen_otel.request("req-1"):
+            pass
+        """,
+        tmp_path,
+    )
+
+    assert (done.returncode, spans_in(tmp_path)) == (-signal.SIGTERM, {"req-1": 1})
+
+
 MULTIPROCESSING = """
 import multiprocessing, sys
 import autogen_otel
