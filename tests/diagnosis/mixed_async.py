@@ -100,10 +100,10 @@ async def _beside_each_other(line: Line, provider: Provider) -> None:
         for number in range(2):
             await one(f"req-kept-{number}", lambda number=number: kept(f"I am kept {number}"))
         await asyncio.gather(*(one(f"req-fresh-{n}", lambda n=n: line.ask(slow, f"I am fresh {n}")) for n in range(2)))
-        blocker = one("req-blocker", lambda: line.ask(provider, 'call blocking {"seconds": 0.8}', blocking))
-        with Provider(lambda chat: Slow(1.5, echo_tools(chat))) as slower:
+        blocker = one("req-blocker", lambda: line.ask(provider, 'call blocking {"seconds": 2}', blocking))
+        with Provider(lambda chat: Slow(4, echo_tools(chat))) as slower:
             victims = [one(f"req-victim-{n}", lambda: line.ask(slower, "hello")) for n in range(2)]
-            waiting = [asyncio.wait_for(victim, 0.4) for victim in victims]
+            waiting = [asyncio.wait_for(victim, 1.5) for victim in victims]
             await asyncio.gather(blocker, *waiting, return_exceptions=True)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(one("req-cancelled", lambda: line.ask(slow, "hello")), 0.1)

@@ -113,9 +113,9 @@ def locked(lock: threading.Lock, request_id: str, user: Any, assistant: Any) -> 
 async def on_one_loop(provider: Provider, slow: Provider) -> None:
     """Run a loop in a loop, block one for longer than the others wait, and cancel a request."""
     await a_one("req-nested", provider, "call nested {}", nested)
-    blocker = a_one("req-blocker", provider, 'call blocking {"seconds": 0.8}', blocking)
-    with Provider(lambda chat: Slow(1.5, echo_tools(chat))) as slower:
-        victims = [asyncio.wait_for(a_one(f"req-victim-{number}", slower, "hello"), 0.4) for number in range(2)]
+    blocker = a_one("req-blocker", provider, 'call blocking {"seconds": 2}', blocking)
+    with Provider(lambda chat: Slow(4, echo_tools(chat))) as slower:
+        victims = [asyncio.wait_for(a_one(f"req-victim-{number}", slower, "hello"), 1.5) for number in range(2)]
         await asyncio.gather(blocker, *victims, return_exceptions=True)
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(a_one("req-cancelled", slow, "hello"), 0.1)

@@ -41,22 +41,23 @@ CAUSES = {
 # first one is well.
 OF_LINE = {
     "classic": {
-        ("req-shared", "shared_state/overlap"): 4,
+        ("req-shared", "shared_state"): 4,
         ("req-lost", "shared_state/lost_update"): 1,
         ("req-forked", "stale_client/forked"): 1,
     },
     "agentchat": {
-        ("req-shared", "shared_state/overlap"): 1,
-        ("req-shared", "shared_state/foreign_message"): 1,
+        ("req-shared", "shared_state"): 2,
         ("req-kept", "shared_state/kept_history"): 1,
         ("req-closed-loop", "stale_client/closed_loop"): 1,
         ("req-forked", "stale_client/forked"): 1,
     },
     "ag2": {
-        ("req-shared", "shared_state/foreign_message"): 1,
+        ("req-shared", "shared_state"): 1,
         ("req-kept", "shared_state/kept_history"): 1,
     },
 }
+# Which of them finds the others' messages in its prompt, and which is only beside them, is decided by who comes first.
+RACING = {"req-shared"}
 
 
 class Ran(NamedTuple):
@@ -159,11 +160,10 @@ def test_what_a_killed_process_leaves_accuses_no_healthy_request(ran):
 
 def test_each_kind_of_request_gets_its_cause(ran):
     """Of the requests that were made to fail each has its cause, and of the healthy ones none has any."""
-    found = Counter(
-        (one["request"].rstrip("0123456789").rstrip("-"), f"{first['cause']}/{first['detail']}")
-        for one in ran.live.values()
-        for first in one["findings"][:1]
-    )
+    found: Counter[tuple[str, str]] = Counter()
+    for one in ran.live.values():
+        name, first = one["request"].rstrip("0123456789").rstrip("-"), one["findings"][0]
+        found[name, first["cause"] if name in RACING else f"{first['cause']}/{first['detail']}"] += 1
 
     assert found == {**CAUSES, **OF_LINE[ran.line]}
 
