@@ -101,6 +101,8 @@ class FaultKind(str, Enum):
     UNKNOWN_TOOL = "unknown_tool"
     BAD_ARGUMENTS = "bad_arguments"
     CODE_FAILED = "code_failed"
+    # A tool has raised nothing, and has marked what it returned as an error.
+    RETURNED = "returned"
     # AutoGen itself has lost something, or waits for it for ever, and raises nothing.
     BROKEN = "broken"
 

@@ -16,6 +16,8 @@ Fix: Let the tool check its input, and return what is not there as data, which t
 
 Where the model asked for a tool that does not exist, or with arguments that do not fit, say in the tool's description
 what it takes, and offer no names that it can mix up. Retry only what is transient, and at the tool, not the chat.
+Data that says "not found" is an answer; what a tool server or a workbench marks as an error (`isError`, `is_error`) is
+a failure that it returned in place of raising, and its own log knows more.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ _KINDS: Final = frozenset({Kind.TOOL, Kind.CODE})
 _SAYS: Final = {
     FaultKind.UNKNOWN_TOOL: "does not exist; the model made it up",
     FaultKind.BAD_ARGUMENTS: "was called with arguments that do not fit",
+    FaultKind.RETURNED: "returned an error",
 }
 
 

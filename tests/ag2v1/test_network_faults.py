@@ -161,7 +161,7 @@ async def test_texts_of_the_networks_tools(recorder, provider, call, type_, func
         "agent": ASSISTANT,
         "tool": tool,
         "request": "req-42",
-        "kind": "raised",
+        "kind": "raised" if function else "returned",
         "masked": [True],
     }
 

@@ -86,7 +86,7 @@ async def test_tool_of_a_server_that_fails_is_told(recorder, provider, server, c
             "agent": ASSISTANT,
             "tool": call.partition(" ")[0],
             "request": "req-42",
-            "kind": "raised",
+            "kind": "raised" if function else "returned",
             "masked": [True],
         },
         "ERROR",

@@ -260,7 +260,7 @@ async def test_tool_error_of_a_custom_workbench_is_told(recorder, provider):
 
     await ask(agent, called("refuse", "{}"))
 
-    assert recorder.story() == story("refuse", "tool_error", "refused", function=None)
+    assert recorder.story() == story("refuse", "tool_error", "refused", kind="returned", function=None)
 
 
 class Refusing(Workbench):

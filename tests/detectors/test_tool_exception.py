@@ -78,9 +78,9 @@ def test_a_masked_exception_names_tool_agent_and_line():
     )
 
 
-@pytest.mark.parametrize("kind", [FaultKind.BAD_ARGUMENTS, FaultKind.UNKNOWN_TOOL])
-def test_what_the_model_did_wrong_is_told_apart(kind):
-    """Arguments that do not fit, and a tool that does not exist."""
+@pytest.mark.parametrize("kind", [FaultKind.BAD_ARGUMENTS, FaultKind.UNKNOWN_TOOL, FaultKind.RETURNED])
+def test_what_no_tool_has_raised_is_told_apart(kind):
+    """Arguments that do not fit, a tool that does not exist, and an error that a tool returned as its value."""
     facts = Facts()
     root, chat = facts.request()
     facts.failing_tool(chat, kind=kind)

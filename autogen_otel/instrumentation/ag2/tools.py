@@ -93,7 +93,7 @@ def _catch_text(opened: OpenOperation, text: str) -> None:
     elif failure is not None:
         opened.catch(failure)
     else:
-        opened.report(FaultKind.RAISED, "network_error", text.removeprefix("Error: "))
+        opened.report(FaultKind.RETURNED, "network_error", text.removeprefix("Error: "))
 
 
 def _parts_of(result: Any) -> Any:

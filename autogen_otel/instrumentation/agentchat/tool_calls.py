@@ -118,7 +118,7 @@ def report_error(call: OpenOperation, arguments: object, text: str) -> None:
         call.report(FaultKind.BAD_ARGUMENTS, "json.decoder.JSONDecodeError", message)
     else:
         # An MCP server, or a workbench of the application, has told that its tool failed.
-        call.report(FaultKind.RAISED, _TOOL_ERROR, text)
+        call.report(FaultKind.RETURNED, _TOOL_ERROR, text)
 
 
 def _is_json(arguments: object) -> bool:
