@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+def _begin(send: Callable[[], object]) -> asyncio.Future[Any]:
+    """Send in a thread, while the event loop goes on; the application may have shut the loop's executor down."""
+    return asyncio.get_running_loop().run_in_executor(None, guard.call, send)
+
+
 def servers(send: Callable[[], object]) -> tuple[Patch, ...]:
     """Return the patches.
 
@@ -24,8 +29,9 @@ def servers(send: Callable[[], object]) -> tuple[Patch, ...]:
             try:
                 return await wrapped(*args, **kwargs)
             finally:
-                if switch.on:
-                    await asyncio.get_running_loop().run_in_executor(None, guard.call, send)
+                sending = guard.call(_begin, send) if switch.on else None
+                if sending:
+                    await sending
 
         return shutdown
 
