@@ -23,10 +23,11 @@ _left: Final[dict[int, OpenRequest]] = {}
 class OpenRequest(OpenOperation):
     """A request that has started and not ended."""
 
-    __slots__ = ("_is_left", "_works")
+    __slots__ = ("_has_ended", "_is_left", "_works")
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
+        self._has_ended = False
         self._is_left = False
         self._works = 0
 
@@ -40,7 +41,11 @@ class OpenRequest(OpenOperation):
         self.end()
 
     def end(self) -> None:
-        """End it now."""
+        """End it now; once, though the end of the work and that of the program may meet here."""
+        with fork_gate:
+            if self._has_ended:
+                return
+            self._has_ended = True
         _left.pop(self.fact.id, None)
         super().finish()
 
