@@ -16,9 +16,9 @@ from autogen_otel.core.facts import FaultKind, Kind
 from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import PerObject, agent_serials
 from autogen_otel.faults.marks import recorded_fault
-from autogen_otel.instrumentation.agentchat.messages import current_request, open_here
 from autogen_otel.instrumentation.operations import operation
-from autogen_otel.operations.current import current_operation
+from autogen_otel.operations.current import current_operation, current_request_id
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _open(agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation | None:
     if not context.is_rpc and core.handled is not None and type(message) not in core.handled:
         # A topic tells everyone who listens; who does not care for a message does nothing.
         return None
-    opened = open_here(Kind.AGENT, core.name, agent=core.name, attributes=core.attributes)
+    opened = open_operation(Kind.AGENT, core.name, agent=core.name, attributes=core.attributes)
     if not context.is_rpc:
         opened.on_failure = _dropped
     return opened
@@ -132,9 +132,9 @@ def keep_factory_error(_: Any, switch: Switch) -> Callable[..., Any]:
 
 
 def _not_made(agent_type: str, error: BaseException, started_ns: int) -> None:
-    if recorded_fault(error, current_request()) is None:
+    if recorded_fault(error, current_request_id()) is None:
         name = name_of(agent_type)
-        open_here(Kind.AGENT, name, agent=name, started_ns=started_ns).fail(error)
+        open_operation(Kind.AGENT, name, agent=name, started_ns=started_ns).fail(error)
 
 
 def core_agents() -> tuple[Patch, ...]:

@@ -14,8 +14,9 @@ from autogen_otel.faults.marks import recorded_fault
 from autogen_otel.instrumentation.agentchat.core import keep_factory_error
 from autogen_otel.instrumentation.agentchat.grpc_host import GRPC_HOST
 from autogen_otel.instrumentation.agentchat.grpc_messages import open_lost, origin_of
-from autogen_otel.instrumentation.agentchat.messages import adopt, current_request, take_origin
+from autogen_otel.instrumentation.agentchat.messages import addressing, adopt, take_origin
 from autogen_otel.instrumentation.carrier import CARRIED, inject
+from autogen_otel.operations.current import current_request_id
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:
@@ -28,18 +29,6 @@ _WORKER: Final = "autogen_ext.runtimes.grpc._worker_runtime"
 
 
 # Sending
-
-
-def _send(_: Any, switch: Switch) -> Callable[..., Any]:
-    """Let the metadata that AutoGen gives each message tell where it was sent."""
-
-    def metadata(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
-        made = wrapped(*args, **kwargs)
-        if switch.on:
-            guard.call(_address, made)
-        return made
-
-    return metadata
 
 
 def _address(metadata: dict[str, str]) -> None:
@@ -88,7 +77,7 @@ def _lose(message: Any, error: BaseException) -> None:
     """Record what has kept a message from its agent, or an answer from who waits for it."""
     if isinstance(error, (asyncio.CancelledError, GeneratorExit)):
         return
-    if recorded_fault(error, current_request()) is None:
+    if recorded_fault(error, current_request_id()) is None:
         open_lost(message).fail(error)
 
 
@@ -96,7 +85,7 @@ def grpc() -> tuple[Patch, ...]:
     """Return the patches of workers and host."""
     handle, runtime = wrap(_handle), "GrpcWorkerAgentRuntime"
     return (
-        Patch(_WORKER, "get_telemetry_grpc_metadata", wrap(_send), "each message takes its request along"),
+        Patch(_WORKER, "get_telemetry_grpc_metadata", addressing(_address), "each message takes its request along"),
         Patch(_WORKER, f"{runtime}._send_message", wrap(_publish), "an event is sent without any metadata"),
         Patch(_WORKER, f"{runtime}._process_request", handle, "a message of another process"),
         Patch(_WORKER, f"{runtime}._process_event", handle, "the same of an event"),

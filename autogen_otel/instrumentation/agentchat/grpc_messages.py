@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from autogen_otel.core.facts import Kind
 from autogen_otel.instrumentation.agentchat.core import name_of
-from autogen_otel.instrumentation.agentchat.messages import Origin, open_here
+from autogen_otel.instrumentation.agentchat.messages import Origin
 from autogen_otel.instrumentation.carrier import CARRIED, extract
+from autogen_otel.operations.opening import open_operation
 
 if TYPE_CHECKING:
     from autogen_otel.operations.operation import OpenOperation
@@ -27,6 +28,6 @@ def open_lost(message: Any) -> OpenOperation:
     """Open an operation of the agent that a message does not reach, or of a message to nobody in particular."""
     target = getattr(message, "target", None)
     if target is None:
-        return open_here(Kind.WORKFLOW, "message")
+        return open_operation(Kind.WORKFLOW, "message")
     name = name_of(target.type)
-    return open_here(Kind.AGENT, name, agent=name)
+    return open_operation(Kind.AGENT, name, agent=name)

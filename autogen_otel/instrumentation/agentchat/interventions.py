@@ -15,7 +15,9 @@ from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import PerObject
 from autogen_otel.faults.marks import recorded_fault
 from autogen_otel.instrumentation.agentchat.message_spans import ORIGIN
-from autogen_otel.instrumentation.agentchat.messages import Origin, Within, current_request, here, open_here
+from autogen_otel.instrumentation.agentchat.messages import Origin, Within, here
+from autogen_otel.operations.current import current_request_id
+from autogen_otel.operations.opening import open_operation
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ class _Unfinished:
     def tell(self) -> None:
         """Tell that the runtime never becomes idle."""
         self.waiter = None
-        opened = open_here(Kind.WORKFLOW, "stop_when_idle")
+        opened = open_operation(Kind.WORKFLOW, "stop_when_idle")
         opened.unheard = True
         what = "; ".join(self.texts)
         opened.report(FaultKind.BROKEN, _NEVER_IDLE, f"the runtime waits for ever for messages: {what}")
@@ -143,7 +145,7 @@ async def _run(handling: Awaitable[Any], where: str, runtime: Any, envelope: Any
         raise
     else:
         if getattr(result, "__name__", type(result).__name__) == "DropMessage":
-            guard.call(_note, runtime, f"{where} dropped one of request {current_request()}")
+            guard.call(_note, runtime, f"{where} dropped one of request {current_request_id()}")
         return result
     finally:
         if within is not None:
@@ -151,12 +153,12 @@ async def _run(handling: Awaitable[Any], where: str, runtime: Any, envelope: Any
 
 
 def _failed(runtime: Any, where: str, error: BaseException) -> None:
-    if recorded_fault(error, current_request()) is None:
-        opened = open_here(Kind.WORKFLOW, "intervention")
+    if recorded_fault(error, current_request_id()) is None:
+        opened = open_operation(Kind.WORKFLOW, "intervention")
         opened.unheard = where.endswith("on_publish")
         opened.fail(error)
     # Last, for it tells of the hang at once where somebody waits already: the cause comes before its effect.
-    _note(runtime, f"{where} raised for one of request {current_request()}")
+    _note(runtime, f"{where} raised for one of request {current_request_id()}")
 
 
 def _note(runtime: Any, text: str) -> None:

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from opentelemetry import context as otel_context
 from opentelemetry.trace import get_current_span
 
-from autogen_otel.operations.current import current_operation, leave_request, work_for
-from autogen_otel.operations.opening import open_operation
+from autogen_otel.core.guard import guard
+from autogen_otel.operations.current import current_operation, current_request_id, go_on_with_request, work_for
+from autogen_otel.patching.patch import Switch, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    from autogen_otel.core.facts import Kind
     from autogen_otel.operations.operation import OpenOperation
 
 # The logger's variables are the sender's, even where the runtime's task has some of its own.
@@ -49,15 +49,6 @@ class Origin(NamedTuple):
 
 _origin: ContextVar[Origin | None] = ContextVar("autogen_otel_origin", default=None)
 _outgoing: ContextVar[Origin | None] = ContextVar("autogen_otel_outgoing", default=None)
-
-
-def current_request() -> str | None:
-    """Return the ID of the request that this context works for, though it may have begun in another process."""
-    operation = current_operation()
-    if operation is not None:
-        return operation.fact.request_id
-    origin = _origin.get()
-    return None if origin is None else origin.request_id
 
 
 def begin_sending(waits: bool) -> None:
@@ -91,13 +82,13 @@ def here() -> Origin:
     variables = copy_context()
     if before is not None:
         _origin.set(before)
-    return Origin(current_request(), current_operation(), otel_context.get_current(), variables)
+    return Origin(current_request_id(), current_operation(), otel_context.get_current(), variables)
 
 
 def _where_it_belongs() -> Origin:
     origin = _origin.get()
     # A handler may open a request of its own and publish in it.
-    return origin if origin is not None and origin.request_id == current_request() else here()
+    return origin if origin is not None and origin.request_id == current_request_id() else here()
 
 
 def adopt(origin: Origin) -> None:
@@ -147,31 +138,28 @@ def _go_to(origin: Origin) -> None:
 
 
 def _switch(operation: OpenOperation | None, telemetry: otel_context.Context, origin: Origin | None) -> None:
-    if operation is None:
-        leave_request()
-    else:
+    # A request that has begun in another process has no operation here.
+    go_on_with_request(None if origin is None else origin.request_id)
+    if operation is not None:
         work_for(operation)
     otel_context.attach(telemetry)
     _origin.set(origin)
 
 
-def open_here(
-    kind: Kind,
-    name: str,
-    *,
-    agent: str | None = None,
-    attributes: Mapping[str, Any] | None = None,
-    started_ns: int | None = None,
-) -> OpenOperation:
-    """Open an operation of the current request, which may have begun in another process.
+def addressing(address: Callable[[Any], None]) -> Callable[[Any, Switch], Any]:
+    """Return the `Patch.replace` of what gives each message its metadata.
 
     Args:
-        kind: What it is.
-        name: Of low cardinality.
-        agent: The agent that acts.
-        attributes: What is known now.
-        started_ns: When it started, in nanoseconds since the epoch, if that is not now.
+        address: Lets the metadata tell where the message is sent.
     """
-    return open_operation(
-        kind, name, agent=agent, request_id=current_request(), attributes=attributes, started_ns=started_ns
-    )
+
+    def make(_: Any, switch: Switch) -> Callable[..., Any]:
+        def metadata(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+            made = wrapped(*args, **kwargs)
+            if switch.on:
+                guard.call(address, made)
+            return made
+
+        return metadata
+
+    return wrap(make)

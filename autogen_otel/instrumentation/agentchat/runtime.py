@@ -11,7 +11,7 @@ from autogen_otel.core.guard import guard
 from autogen_otel.instrumentation.agentchat.core import core_agents
 from autogen_otel.instrumentation.agentchat.interventions import interventions
 from autogen_otel.instrumentation.agentchat.message_spans import ORIGIN, message_spans
-from autogen_otel.instrumentation.agentchat.messages import Origin, adopt, take_origin
+from autogen_otel.instrumentation.agentchat.messages import Origin, addressing, adopt, take_origin
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:
@@ -23,18 +23,6 @@ Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
 
 _RUNTIME: Final = "autogen_core._single_threaded_agent_runtime"
-
-
-def _send(_: Any, switch: Switch) -> Callable[..., Any]:
-    """Let the metadata that AutoGen gives each message hold where it was sent, for as long as the message lives."""
-
-    def metadata(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
-        made = wrapped(*args, **kwargs)
-        if switch.on:
-            guard.call(_address, made)
-        return made
-
-    return metadata
 
 
 def _address(metadata: Any) -> None:
@@ -61,7 +49,12 @@ def runtime(patches: Patches, content: bool) -> tuple[Patch, ...]:
         content: Whether messages are to be recorded.
     """
     return (
-        Patch(_RUNTIME, "get_telemetry_envelope_metadata", wrap(_send), "each message takes its request along"),
+        Patch(
+            _RUNTIME,
+            "get_telemetry_envelope_metadata",
+            addressing(_address),
+            "each message takes its request along",
+        ),
         *(
             Patch(
                 _RUNTIME,
