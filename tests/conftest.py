@@ -32,6 +32,7 @@ collect_ignore = [folder for folder, module in _LINES.items() if find_spec(modul
 sys.path.insert(0, str(Path(__file__).parent))
 
 from support.recorder import Application, Facts, LineHandler, Recorder
+from support.sharing import Slow, slow_provider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,13 @@ def strict() -> Iterator[None]:
     guard.strict = False
     autogen_otel.uninstrument()
     assert current_operation() is None
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    """Run a provider that answers when it is told to, and tells when a request has come."""
+    with slow_provider() as slow:
+        yield slow
 
 
 @pytest.fixture(scope="session")

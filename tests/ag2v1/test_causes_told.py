@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from typing import NamedTuple
 
 import pytest
 from support.ag2 import agent_of, config
+from support.sharing import prompts
 
 import autogen_otel
-from autogen_otel.core import names
-from autogen_otel.core.facts import Kind
-from autogen_otel.demo.provider import Provider, Text
 
 ag2 = pytest.importorskip("ag2", reason="ag2 1.x is not installed")
-
-
-def prompts(recorder) -> dict[str, list[str]]:
-    """Return for each request the requests whose messages stood in its prompts."""
-    found: dict[str, list[str]] = {}
-    for operation in recorder.facts.operations:
-        if operation.kind is Kind.MODEL:
-            found.setdefault(operation.request_id, []).extend(operation.attributes.get(names.FOREIGN_REQUESTS, ()))
-    return found
 
 
 async def ask(agent, request_id: str, **more):
@@ -58,28 +45,6 @@ async def test_a_reply_that_is_continued_is_one_conversation(recorder, provider)
         await reply.ask("the question of second")
 
     assert prompts(recorder) == {"first": [], "second": []}
-
-
-@pytest.fixture
-def slow():
-    """Run a provider that answers when it is told to, and tells when a request has come."""
-    entered, answer = threading.Semaphore(0), threading.Event()
-
-    def slowly(chat):
-        entered.release()
-        answer.wait(20)
-        return Text("An answer.")
-
-    with Provider(slowly) as provider:
-        yield Slow(provider, entered, answer)
-
-
-class Slow(NamedTuple):
-    """A provider, what it releases when a request has come, and what lets it answer."""
-
-    provider: Provider
-    entered: threading.Semaphore
-    answer: threading.Event
 
 
 async def second_of_two(slow, asking) -> list[str]:

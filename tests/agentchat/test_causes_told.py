@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import warnings
-from typing import NamedTuple
 
 import pytest
 from autogen_agentchat.conditions import MaxMessageTermination
@@ -13,21 +11,10 @@ from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core.model_context import UnboundedChatCompletionContext
 from autogen_core.models import UserMessage
 from support.agentchat import assistant_of
+from support.sharing import prompts
 
 import autogen_otel
-from autogen_otel.core import names
-from autogen_otel.core.facts import Kind
-from autogen_otel.demo.provider import Provider, Text
 from autogen_otel.errors import SharedStateWarning
-
-
-def prompts(recorder) -> dict[str, list[str]]:
-    """Return for each request the requests whose messages stood in its prompts."""
-    found: dict[str, list[str]] = {}
-    for operation in recorder.facts.operations:
-        if operation.kind is Kind.MODEL:
-            found.setdefault(operation.request_id, []).extend(operation.attributes.get(names.FOREIGN_REQUESTS, ()))
-    return found
 
 
 async def run(agent, request_id: str, **more) -> None:
@@ -93,28 +80,6 @@ async def test_a_team_is_a_conversation_beside_those_of_its_members(recorder, pr
 
     keys = sorted(fact.conversation.partition("-")[0] for fact in recorder.facts.uses)
     assert keys == ["context", "context", "team"]
-
-
-@pytest.fixture
-def slow():
-    """Run a provider that answers when it is told to, and tells when a request has come."""
-    entered, answer = threading.Semaphore(0), threading.Event()
-
-    def slowly(chat):
-        entered.release()
-        answer.wait(20)
-        return Text("An answer.")
-
-    with Provider(slowly) as provider:
-        yield Slow(provider, entered, answer)
-
-
-class Slow(NamedTuple):
-    """A provider, what it releases when a request has come, and what lets it answer."""
-
-    provider: Provider
-    entered: threading.Semaphore
-    answer: threading.Event
 
 
 async def second_of_two(slow, asking) -> list[str]:
