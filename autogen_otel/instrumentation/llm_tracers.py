@@ -26,6 +26,7 @@ _OPENAI: Final = (
     ("openai", "OpenAI", "request"),
 )
 _AUTOGEN: Final = ("autogen.oai.client", "OpenAIWrapper", "create")
+_AUTOGEN_TRACER: Final = "autogen.opentelemetry"
 # For each place the method that was looked at last, and the answer.
 _known: Final[dict[tuple[str, str, str], tuple[Any, bool]]] = {}
 _OPENAI_PROVIDERS: Final = frozenset({"openai", "azure.ai.openai"})
@@ -36,7 +37,7 @@ def traced_elsewhere(operation: Operation) -> bool:
 
     Looked at on each call and not once, for such an instrumentation may be switched on later.
     """
-    if _is_traced(_AUTOGEN, ("autogen.opentelemetry",)):
+    if _AUTOGEN_TRACER in sys.modules and _is_traced(_AUTOGEN, (_AUTOGEN_TRACER,)):
         return True
     if (
         operation.attributes.get(names.PROVIDER_NAME) not in _OPENAI_PROVIDERS

@@ -8,6 +8,7 @@ from opentelemetry.sdk.trace import SpanProcessor
 
 from autogen_otel.core.guard import guard
 from autogen_otel.operations.current import current_operation
+from autogen_otel.telemetry.operation_spans import OperationSpan
 from autogen_otel.telemetry.span_attributes import belonging
 from autogen_otel.telemetry.spans import SCOPE
 
@@ -24,7 +25,7 @@ class Enricher(SpanProcessor):
     def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ARG002
         """Add the attributes, unless the span is ours and has them."""
         # Most spans here are ours and have them.
-        if span.instrumentation_scope.name == SCOPE or not self._on:
+        if type(span) is OperationSpan or span.instrumentation_scope.name == SCOPE or not self._on:
             return
         operation = current_operation()
         if operation is None:

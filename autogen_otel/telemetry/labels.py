@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import FaultKind, Kind
@@ -15,6 +15,14 @@ MAX_MADE: Final = 2_000
 _COPIED: Final = (names.PROVIDER_NAME, names.REQUEST_MODEL)
 
 
+class OperationLabels(NamedTuple):
+    """The labels of an operation's duration and, if it is a model call, of its tokens."""
+
+    duration: dict[str, str]
+    input_tokens: dict[str, str]
+    output_tokens: dict[str, str]
+
+
 class Labels:
     """Makes the labels of one measurement.
 
@@ -24,10 +32,10 @@ class Labels:
 
     def __init__(self) -> None:
         self._seen: dict[str, set[str]] = {}
-        self._made: dict[tuple[object, ...], dict[str, str]] = {}
+        self._made: dict[tuple[object, ...], OperationLabels] = {}
 
-    def of(self, operation: Operation, error_type: str | None) -> dict[str, str]:
-        """Return the labels of an operation's duration; not to be changed, for they are made once."""
+    def of(self, operation: Operation, error_type: str | None) -> OperationLabels:
+        """Return the labels of an operation's measurements; not to be changed, for they are made once."""
         attributes = operation.attributes
         key = (
             operation.kind,
@@ -39,7 +47,10 @@ class Labels:
         )
         made = self._made.get(key)
         if made is None:
-            made = self._make(operation, error_type)
+            labels = self._make(operation, error_type)
+            made = OperationLabels(
+                labels, {**labels, names.TOKEN_TYPE: "input"}, {**labels, names.TOKEN_TYPE: "output"}
+            )
             if len(self._made) < MAX_MADE:
                 self._made[key] = made
         return made

@@ -62,9 +62,15 @@ class Metrics(Listener):
         if is_model and (names.CACHE_HIT in operation.attributes or not self._traced_here(operation)):
             return
         labels = self._labels.of(operation, end.error_type)
-        self._measurements.add(histogram, (end.ended_ns - operation.started_ns) / 1e9, labels)
+        self._measurements.add(histogram, (end.ended_ns - operation.started_ns) / 1e9, labels.duration)
         if is_model:
-            self._count_tokens(end, labels)
+            for key, of_type in (
+                (names.INPUT_TOKENS, labels.input_tokens),
+                (names.OUTPUT_TOKENS, labels.output_tokens),
+            ):
+                tokens = end.attributes.get(key)
+                if tokens is not None:
+                    self._measurements.add(self._tokens, tokens, of_type)
 
     def settled(self, fact: Settled) -> None:
         """Count a fault, once, when it is known whether it was masked."""
@@ -86,12 +92,6 @@ class Metrics(Listener):
     def close(self) -> None:
         """Record what waits."""
         self._measurements.record()
-
-    def _count_tokens(self, end: Finished, labels: dict[str, str]) -> None:
-        for key, type_ in ((names.INPUT_TOKENS, "input"), (names.OUTPUT_TOKENS, "output")):
-            tokens = end.attributes.get(key)
-            if tokens is not None:
-                self._measurements.add(self._tokens, tokens, {**labels, names.TOKEN_TYPE: type_})
 
     def _forget(self) -> None:
         """Ask for the meter anew in a forked child: our own provider is another one there."""

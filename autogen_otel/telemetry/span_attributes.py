@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.trace import SpanKind
+
 from autogen_otel.core import names
 from autogen_otel.core.facts import VALUES, Kind
 
@@ -26,6 +28,17 @@ def belonging(operation: Operation) -> dict[str, Any]:
     if tool is not None:
         attributes[names.TOOL_NAME] = tool
     return attributes
+
+
+def name_of(operation: Operation) -> str:
+    """Return the name of an operation's span, as the GenAI conventions make it."""
+    word, name = VALUES[operation.kind], operation.name
+    return word if name == word else f"{word} {name}"
+
+
+def kind_of(operation: Operation) -> SpanKind:
+    """Return the kind of an operation's span: a model call goes to another program."""
+    return SpanKind.CLIENT if operation.kind is Kind.MODEL else SpanKind.INTERNAL
 
 
 def attributes_of(operation: Operation) -> dict[str, Any]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
 from opentelemetry.trace import (
     NonRecordingSpan,
-    SpanKind,
     Status,
     StatusCode,
     format_span_id,
@@ -18,10 +16,11 @@ from opentelemetry.trace import (
 )
 
 from autogen_otel.core import names
-from autogen_otel.core.facts import VALUES, Kind, Outcome
+from autogen_otel.core.facts import Kind, Outcome
 from autogen_otel.operations.current import spanless
 from autogen_otel.operations.listeners import Listener
-from autogen_otel.telemetry.span_attributes import attributes_of, cause_attributes, fault_attributes, origin_attributes
+from autogen_otel.telemetry.operation_spans import OperationSpan, OperationTracer
+from autogen_otel.telemetry.span_attributes import cause_attributes, fault_attributes, origin_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,13 +36,7 @@ MAX_ORIGINS: Final = 256
 MAX_KEPT: Final = 2_048
 # To look up a member of an enum takes 60 ns in Python 3.11; these are asked for on every call of the host.
 _MODEL: Final = Kind.MODEL
-_CLIENT: Final = SpanKind.CLIENT
-_INTERNAL: Final = SpanKind.INTERNAL
 _OK: Final = Outcome.OK
-# How OpenTelemetry's samplers describe themselves that take nothing below a span which they have not taken.
-_FAITHFUL: Final = re.compile(
-    r"AlwaysOffSampler|TraceIdRatioBased\{.*\}|ParentBased\{.*,localParentNotSampled:AlwaysOffSampler\}"
-)
 
 
 class Spans(Listener):
@@ -58,8 +51,7 @@ class Spans(Listener):
         self, tracer: Callable[[], Tracer], traced_elsewhere: Callable[[Operation], bool] = lambda _: False
     ) -> None:
         self._find_tracer = tracer
-        self._tracer: Tracer | None = None
-        self._faithful = False
+        self._tracer: OperationTracer | None = None
         self._traced_elsewhere = traced_elsewhere
         self._open: dict[int, Span] = {}
         self._spanless: set[int] = set()
@@ -113,29 +105,17 @@ class Spans(Listener):
         if spanless.get():
             self._spanless.add(operation.id)
             return
-        kind, parent_id, name = operation.kind, operation.parent_id, operation.name
-        tracer = self._tracer
+        parent_id, tracer = operation.parent_id, self._tracer
         if parent_id is None or tracer is None:
-            found = self._find_tracer()
-            if found is not tracer:
-                self._tracer, self._faithful = found, _is_faithful(found)
-            tracer = found
-        elif kind is _MODEL and self._traced_elsewhere(operation):
+            tracer = self._follow()
+        elif operation.kind is _MODEL and self._traced_elsewhere(operation):
             return
         context = otel_context.get_current()
-        if self._faithful and parent_id is not None:
-            above = self._open.get(parent_id)
-            if type(above) is NonRecordingSpan and get_current_span(context) is above:
-                self._open[operation.id] = above
-                return
-        word = VALUES[kind]
-        self._open[operation.id] = tracer.start_span(
-            f"{word} {name}" if name != word else word,
-            context,
-            _CLIENT if kind is _MODEL else _INTERNAL,
-            attributes_of(operation),
-            start_time=operation.started_ns,
-        )
+        above = get_current_span(context)
+        if type(above) is NonRecordingSpan and tracer.takes_none_below and above is self._open.get(parent_id or 0):
+            self._open[operation.id] = above
+            return
+        self._open[operation.id] = tracer.start_span(operation, above.get_span_context(), context)
 
     def faulted(self, operation: Operation, fault: Fault) -> None:
         """Put the exception event, with the stack, onto the span in which it was raised.
@@ -179,7 +159,9 @@ class Spans(Listener):
         if span is None:
             self._spanless.discard(end.operation.id)
             return
-        if span.is_recording():
+        if type(span) is OperationSpan and end.outcome is _OK:
+            span.finish(end.attributes, end.ended_ns)
+        elif span.is_recording():
             if end.attributes:
                 span.set_attributes(end.attributes)
             if end.outcome is not _OK:
@@ -207,6 +189,12 @@ class Spans(Listener):
         if token is not None and otel_context.get_current() is token[0]:
             otel_context.attach(token[1])
 
+    def _follow(self) -> OperationTracer:
+        found = self._find_tracer()
+        if self._tracer is None or self._tracer.tracer is not found:
+            self._tracer = OperationTracer(found)
+        return self._tracer
+
     @staticmethod
     def _mark(span: Span, end: Finished) -> None:
         attributes: dict[str, Any] = {names.OUTCOME: end.outcome.value}
@@ -220,9 +208,3 @@ class Spans(Listener):
         span.set_attributes(attributes)
         if end.outcome is Outcome.ERROR:
             span.set_status(Status(StatusCode.ERROR, end.error_message or None))
-
-
-def _is_faithful(tracer: Tracer) -> bool:
-    """Tell whether nothing is sampled below a span of this tracer that is not."""
-    sampler = getattr(tracer, "sampler", None)
-    return sampler is not None and _FAITHFUL.fullmatch(sampler.get_description()) is not None

@@ -71,7 +71,10 @@ def texts_in(message: Any) -> Iterator[str]:
     """Yield the texts of a message of `autogen_core`, or of what one was saved as: results and arguments included."""
     content = _part(message, "content")
     for part in content if isinstance(content, list) else (content,):
-        for text in (part, _part(part, "content"), _part(part, "arguments")):
+        if isinstance(part, str):
+            yield part
+            continue
+        for text in (_part(part, "content"), _part(part, "arguments")):
             if isinstance(text, str):
                 yield text
 
