@@ -33,19 +33,21 @@ class Steps:
         inner: Any = self._awaitable.__await__()
         if not hasattr(inner, "send"):
             return (yield from inner)
-        step, argument = inner.send, None
+        # Looked up once: a tool call may take hundreds of steps.
+        clock, slow, send = time.perf_counter_ns, SLOW_NS, inner.send
+        step, argument = send, None
         while True:
-            started = time.perf_counter_ns()
+            started = clock()
             try:
                 item = step(argument)
             except StopIteration as stop:
                 return stop.value
             finally:
-                took = time.perf_counter_ns() - started
-                if took >= SLOW_NS:
+                took = clock() - started
+                if took >= slow:
                     guard.call(tell_stall, self._operation, took)
             try:
-                step, argument = inner.send, (yield item)
+                step, argument = send, (yield item)
             except GeneratorExit:
                 inner.close()
                 raise

@@ -11,7 +11,6 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from opentelemetry import context as otel_context
 from opentelemetry.metrics import Observation
 
 from autogen_otel.core import names
@@ -20,9 +19,10 @@ from autogen_otel.core.guard import guard
 from autogen_otel.operations.current import requests_in_flight
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.metrics import CallbackOptions, Histogram, Meter
 
-_Waiting: TypeAlias = "tuple[Histogram, float, dict[str, str], otel_context.Context]"
+_Waiting: TypeAlias = "tuple[Histogram, float, dict[str, str], Context]"
 
 MAX_WAITING: Final = 64
 # Known to the module, for the SDK keeps the first callback of an instrument, whoever creates it again.
@@ -40,10 +40,17 @@ class Measurements:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, histogram: Histogram, amount: float, labels: dict[str, str]) -> None:
-        """Let a measurement wait; the labels must not be changed afterwards."""
+    def add(self, histogram: Histogram, amount: float, labels: dict[str, str], context: Context) -> None:
+        """Let a measurement wait.
+
+        Args:
+            histogram: Where it is recorded in the end.
+            amount: What was measured, in the histogram's unit.
+            labels: Not to be changed afterwards.
+            context: In which it was taken.
+        """
         waiting = self._waiting
-        waiting.append((histogram, amount, labels, otel_context.get_current()))
+        waiting.append((histogram, amount, labels, context))
         if len(waiting) >= MAX_WAITING:
             self.record()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from opentelemetry.context import get_current
+
 from autogen_otel.core import names
 from autogen_otel.core.causes import Cause
 from autogen_otel.core.facts import Kind
@@ -61,16 +63,14 @@ class Metrics(Listener):
         is_model = kind is _MODEL
         if is_model and (names.CACHE_HIT in operation.attributes or not self._traced_here(operation)):
             return
-        labels = self._labels.of(operation, end.error_type)
-        self._measurements.add(histogram, (end.ended_ns - operation.started_ns) / 1e9, labels.duration)
+        labels, context, add = self._labels.of(operation, end.error_type), get_current(), self._measurements.add
+        add(histogram, (end.ended_ns - operation.started_ns) / 1e9, labels.duration, context)
         if is_model:
-            for key, of_type in (
-                (names.INPUT_TOKENS, labels.input_tokens),
-                (names.OUTPUT_TOKENS, labels.output_tokens),
-            ):
-                tokens = end.attributes.get(key)
-                if tokens is not None:
-                    self._measurements.add(self._tokens, tokens, of_type)
+            sent, answered = end.attributes.get(names.INPUT_TOKENS), end.attributes.get(names.OUTPUT_TOKENS)
+            if sent is not None:
+                add(self._tokens, sent, labels.input_tokens, context)
+            if answered is not None:
+                add(self._tokens, answered, labels.output_tokens, context)
 
     def settled(self, fact: Settled) -> None:
         """Count a fault, once, when it is known whether it was masked."""

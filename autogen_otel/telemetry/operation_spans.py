@@ -117,6 +117,10 @@ class OperationSpan(Span):
         self._last: Mapping[str, Any] = {}
         self._cleaned: Any = None
 
+    def get_span_context(self) -> SpanContext:
+        """Return its IDs."""
+        return self._context  # type: ignore[return-value]
+
     @property
     def _attributes(self) -> Any:
         with self._lock:

@@ -9,6 +9,7 @@ import sys
 import textwrap
 
 import pytest
+from opentelemetry.context import get_current
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
@@ -60,7 +61,7 @@ def test_few_wait_where_nobody_collects():
     measurements = Measurements()
     waited = []
     for _ in range(5 * MAX_WAITING):
-        measurements.add(histogram, 1.0, {})
+        measurements.add(histogram, 1.0, {}, get_current())
         waited.append(len(measurements))
 
     assert max(waited) == MAX_WAITING - 1
@@ -130,7 +131,7 @@ def test_measurement_keeps_the_context_in_which_it_was_taken():
     histogram = MeterProvider([reader]).get_meter("test").create_histogram("test")
     measurements = Measurements()
     with TracerProvider().get_tracer("test").start_as_current_span("then") as span:
-        measurements.add(histogram, 1.0, {})
+        measurements.add(histogram, 1.0, {}, get_current())
     measurements.record()
 
     (resource,) = reader.get_metrics_data().resource_metrics

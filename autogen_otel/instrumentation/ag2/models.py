@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
+
+
+# What is said in an event that has no parts.
+_SAID: Final = {"ModelResponse": "content", "CompactionSummary": "summary"}
 
 
 def open_chat(turn: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
@@ -92,15 +96,24 @@ def messages_of(events: Iterable[Any]) -> Iterator[dict[str, Any]]:
 
 def texts_of(events: Iterable[Any]) -> list[str]:
     """Return the texts of the messages of a model call: the `events` that `on_llm_call` gets."""
-    return [str(message["content"]) for message in messages_of(events) if message["content"]]
+    texts: list[Any] = []
+    for event in events:
+        kind = type(event).__name__
+        if kind == "ToolResultsEvent":
+            texts += [text_of(result.result.parts) for result in event.results]
+        elif kind in _SAID:
+            texts.append(getattr(event, _SAID[kind]))
+        elif hasattr(event, "parts"):
+            texts.append(text_of(event.parts))
+    return [str(text) for text in texts if text]
 
 
 def text_of(parts: Iterable[Any]) -> str:
     """Return the text in the parts of a message or of a tool's result; images and files have none."""
-    texts = (
+    texts = [
         getattr(part, "content", None) or getattr(part, "data", None) or getattr(part, "url", None) for part in parts
-    )
-    return "\n".join(str(text) for text in texts if text is not None and not isinstance(text, bytes))
+    ]
+    return "\n".join([str(text) for text in texts if text is not None and not isinstance(text, bytes)])
 
 
 def _answer(response: Any) -> dict[str, Any]:

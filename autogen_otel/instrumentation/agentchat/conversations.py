@@ -71,12 +71,10 @@ def texts_in(message: Any) -> Iterator[str]:
     """Yield the texts of a message of `autogen_core`, or of what one was saved as: results and arguments included."""
     content = _part(message, "content")
     for part in content if isinstance(content, list) else (content,):
-        if isinstance(part, str):
-            yield part
-            continue
-        for text in (_part(part, "content"), _part(part, "arguments")):
-            if isinstance(text, str):
-                yield text
+        # A call has arguments and no content; a result that is asked for arguments takes long to say that it has none.
+        text = part if isinstance(part, str) else _part(part, "content") or _part(part, "arguments")
+        if isinstance(text, str):
+            yield text
 
 
 def _part(thing: Any, name: str) -> Any:
