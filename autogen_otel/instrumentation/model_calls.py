@@ -71,18 +71,18 @@ def request_attributes(client: Any, params: Mapping[str, Any]) -> dict[str, Any]
 def response_attributes(response: Any) -> dict[str, Any]:
     """Return what an answer in OpenAI's shape tells: model, ID, tokens, finish reasons, provider's request ID."""
     usage = getattr(response, "usage", None)
-    told = {
-        names.RESPONSE_MODEL: getattr(response, "model", None),
-        names.RESPONSE_ID: getattr(response, "id", None),
-        names.PROVIDER_REQUEST_ID: getattr(response, "_request_id", None),
-        names.INPUT_TOKENS: getattr(usage, "prompt_tokens", None),
-        names.OUTPUT_TOKENS: getattr(usage, "completion_tokens", None),
-    }
-    if told[names.INPUT_TOKENS] is None:
+    sent, answered = getattr(usage, "prompt_tokens", None), getattr(usage, "completion_tokens", None)
+    if sent is None:
         # The Responses API has other names for the tokens.
-        told[names.INPUT_TOKENS] = getattr(usage, "input_tokens", None)
-        told[names.OUTPUT_TOKENS] = getattr(usage, "output_tokens", None)
-    attributes: dict[str, Any] = {name: value for name, value in told.items() if isinstance(value, (str, int))}
+        sent, answered = getattr(usage, "input_tokens", None), getattr(usage, "output_tokens", None)
+    told = (
+        (names.RESPONSE_MODEL, getattr(response, "model", None)),
+        (names.RESPONSE_ID, getattr(response, "id", None)),
+        (names.PROVIDER_REQUEST_ID, getattr(response, "_request_id", None)),
+        (names.INPUT_TOKENS, sent),
+        (names.OUTPUT_TOKENS, answered),
+    )
+    attributes: dict[str, Any] = {name: value for name, value in told if isinstance(value, (str, int))}
     choices = getattr(response, "choices", None)
     if isinstance(choices, list):
         reasons = [reason for choice in choices if isinstance(reason := getattr(choice, "finish_reason", None), str)]

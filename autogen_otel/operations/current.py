@@ -9,6 +9,7 @@ from autogen_otel.core.ids import serials
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
     from weakref import ref
 
     from autogen_otel.operations.operation import OpenOperation
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 current: Final[ContextVar[OpenOperation | None]] = ContextVar("autogen_otel_operation", default=None)
 # The ID of the request that began in another process and goes on here, where it has no operation that is open.
 remote_request_id: Final[ContextVar[str | None]] = ContextVar("autogen_otel_remote_request", default=None)
-_loops: Final = serials()
+# Returns the innermost operation that is open in this context. No function of its own, nor is the next: these are asked
+# some ten times for each call of the host.
+current_operation: Final[Callable[[], OpenOperation | None]] = current.get
+# Returns the number of an event loop, as it stands on the operations that run on it.
+loop_id: Final[Callable[[asyncio.AbstractEventLoop], int]] = serials().of
 # The requests of this process that are open. Weak: one that is never ended must not count for ever. A plain dictionary,
 # for each operation asks how many there are, and the length of a WeakValueDictionary is a Python function.
 open_requests: Final[dict[int, ref[OpenOperation]]] = {}
@@ -24,11 +29,6 @@ open_requests: Final[dict[int, ref[OpenOperation]]] = {}
 uncancellable: Final[ContextVar[bool]] = ContextVar("autogen_otel_uncancellable", default=False)
 # Set while an operation is opened whose span AutoGen itself makes, for the application has asked it to.
 spanless: Final[ContextVar[bool]] = ContextVar("autogen_otel_spanless", default=False)
-
-
-def current_operation() -> OpenOperation | None:
-    """Return the innermost operation that is open in this context."""
-    return current.get()
 
 
 def leave_request() -> None:
@@ -57,8 +57,3 @@ def work_for(operation: OpenOperation) -> None:
 def requests_in_flight() -> int:
     """Return how many requests are open in this process."""
     return len(open_requests)
-
-
-def loop_id(loop: asyncio.AbstractEventLoop) -> int:
-    """Return the number of an event loop, as it stands on the operations that run on it."""
-    return _loops.of(loop)

@@ -249,7 +249,11 @@ class OpenOperation:
             for listener in listeners.noting:
                 self.attributes.update(guard.call(listener.notes) or {})
         end = Finished(self.fact, time.time_ns(), outcome, error_type, message, fault, self.attributes)
-        listeners.tell(listeners.finished, end)
+        for hook in listeners.finished:
+            try:
+                hook(end)
+            except MISTAKE as error:  # noqa: PERF203 - each by itself is the point
+                listeners.failed(hook, error)
 
 
 def _is_cancellation(error: BaseException) -> bool:

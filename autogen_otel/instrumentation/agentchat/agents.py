@@ -19,6 +19,7 @@ from autogen_otel.instrumentation.agentchat.spans import asked_in_team
 from autogen_otel.instrumentation.operations import operation
 from autogen_otel.operations.current import current_operation
 from autogen_otel.operations.opening import open_operation
+from autogen_otel.operations.shapes import around
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Agents:
         self._patches = patches
         self._models = models
         self._executors = executors
-        turn, stream = operation(self._open), operation(self._open, _close, stream=True)
+        turn, stream = operation(self._open), wrap(self._make_stream)
         self.methods: Final = {
             "run": turn,
             "run_stream": stream,
@@ -56,19 +57,27 @@ class Agents:
         for name, replace in self.methods.items():
             self._patches.weave_class(cls, name, replace, "an agent's turn")
 
+    def _make_stream(self, function: Any, switch: Switch) -> Callable[..., Any]:
+        observed = around(function, self._open, _close, switch, stream=True)
+
+        def stream(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:
+            # Nothing stands between the steps of a stream that is a part of the turn.
+            if not switch.on or guard.call(_has_turn, instance):
+                return wrapped(*args, **kwargs)
+            return observed(wrapped, instance, args, kwargs)
+
+        return stream
+
     def _open(self, agent: Any, args: Args, kwargs: Kwargs) -> OpenOperation | None:
-        current, serial = current_operation(), agent_serials.of(agent)
-        if (
-            current is not None
-            and current.fact.kind is Kind.AGENT
-            and current.fact.attributes.get(names.AGENT_INSTANCE) == serial
-        ):
-            # One of these methods calls the next.
+        if _has_turn(agent):
             return None
         self._models.meet(getattr(agent, "_model_client", None))
         self._executors.weave(getattr(agent, "_code_executor", None))
         name = agent.name
-        attributes = {names.AGENT_INSTANCE: serial, names.AGENT_DESCRIPTION: str(agent.description)[:1_024]}
+        attributes = {
+            names.AGENT_INSTANCE: agent_serials.of(agent),
+            names.AGENT_DESCRIPTION: str(agent.description)[:1_024],
+        }
         agent_id = asked_in_team(name)
         if agent_id is not None:
             attributes[names.AGENT_ID] = agent_id
@@ -103,6 +112,14 @@ class Agents:
     def _meet_all(self, original: Any, switch: Switch) -> Any:
         meet_below(f"{_AGENT}.BaseChatAgent", self.meet_class)
         return _meeting(self.meet_class, lambda agent, _args, _kwargs: agent)(original, switch)
+
+
+def _has_turn(agent: Any) -> bool:
+    """Tell whether an agent's turn is under way: one of its methods calls the next."""
+    current = current_operation()
+    if current is None or current.fact.kind is not Kind.AGENT:
+        return False
+    return bool(current.fact.attributes.get(names.AGENT_INSTANCE) == agent_serials.of(agent))
 
 
 def _close(opened: OpenOperation, item: Any) -> None:
