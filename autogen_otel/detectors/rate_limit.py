@@ -76,8 +76,13 @@ def _detail(request: RequestFacts, world: World, failure: Failure) -> str | None
         return None
     if code_of(fault) in _QUOTA or (status_of(fault) in {400, 402, 403, 429} and says(fault, *_QUOTA)):
         return "quota"
-    if status_of(fault) != TOO_MANY_REQUESTS and not _spent(request, fault):
-        return "disguised" if status_of(fault) in {500, 502, 503} and says(fault, *_REFUSED) else None
+    status = status_of(fault)
+    if status != TOO_MANY_REQUESTS and not _spent(request, fault):
+        if not says(fault, *_REFUSED):
+            return None
+        # A client that drops the status leaves nothing but the provider's words.
+        dropped = status is None and failure.operation.kind is Kind.MODEL
+        return "disguised" if status in {500, 502, 503} else "refused" if dropped else None
     if request.refusals >= _STORM:
         return "retry_storm"
     last = request.refused[-1] if request.refused else None
@@ -95,15 +100,16 @@ def _failed(request: RequestFacts, failure: Failure, detail: str) -> Finding:
     wait = fault.fields.get(names.RETRY_AFTER)
     asked = f"; it asks to wait {wait} s" if wait else ""
     tries = f" {request.refusals} times" if request.refusals > 1 else ""
+    proved = detail != "refused" or status_of(fault) is not None or _spent(request, fault)
     what = {
         "quota": "refused the request because the quota is used up",
         "disguised": "sent a rate limit as a server error",
-    }.get(detail, f"refused the request{tries} with 429")
+    }.get(detail, f"refused the request{tries} with 429" if proved else "says that it limits the rate of requests")
     return Finding(
         Cause.RATE_LIMIT,
         detail,
         f"The provider of model '{operation.name}'{agent_of(operation)} {what}{asked} ({in_words(fault)}).",
-        True,
+        proved,
         (seen(fault), *_calls(request, fault.operation_id)),
         blame_for(fault, operation),
     )

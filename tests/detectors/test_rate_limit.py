@@ -128,6 +128,40 @@ def test_a_gateway_that_makes_a_server_error_of_it(status):
     assert findings(facts) == {"r-1": ["rate_limit/disguised"]}
 
 
+@pytest.mark.parametrize(
+    ("message", "status"),
+    [("the rate limiter of the tool is wrong", None), ("Your prompt speaks of a rate limit", 400)],
+    ids=["a tool's words", "another status"],
+)
+def test_words_that_speak_of_a_limit(message, status):
+    """A tool may speak of its own API's limit, and a provider of it for any other reason."""
+    facts = Facts()
+    root, chat = facts.request()
+    if status is None:
+        facts.failing_tool(chat, message=message)
+        facts.end(root, chat)
+    else:
+        _, fault = facts.failing_model(chat, "openai.BadRequestError", message, HTTP_STATUS=status)
+        facts.end(root, chat, fault=fault)
+
+    assert [one.partition("/")[0] for one in findings(facts)["r-1"]] == [
+        "tool_exception" if status is None else "configuration"
+    ]
+
+
+@pytest.mark.parametrize(
+    "message", ["DashScope error: Throttling.RateQuota - Requests exceed the limit", "rate limit exceeded, try later"]
+)
+def test_a_client_that_drops_the_status(message):
+    """Only the provider's words are left: it is likely, and not proved."""
+    facts = Facts()
+    root, chat = facts.request()
+    _, fault = facts.failing_model(chat, "RuntimeError", message)
+    facts.end(root, chat, fault=fault)
+
+    assert findings(facts) == {"r-1": ["rate_limit/refused?"]}
+
+
 def test_a_retry_around_the_retries():
     """The client tries three times, and the application starts the chat again and again."""
     facts = Facts()
