@@ -44,6 +44,8 @@ _TAKES_NONE_BELOW: Final = re.compile(
 )
 _SAMPLED: Final = TraceFlags.SAMPLED
 _TAKEN: Final = sampling.Decision.RECORD_AND_SAMPLE
+# From then on the SDK lets no processor change the attributes of a span that has ended.
+_FREEZES: Final = not __version__.startswith(("1.39.", "1.40.", "1.41.", "1.42."))
 _HAS_ON_ENDING: Final = hasattr(SpanProcessor, "_on_ending")
 
 
@@ -129,7 +131,7 @@ class OperationSpan(Span):
                 self._cleaned = BoundedAttributes(
                     limits.max_span_attributes,
                     {**attributes_of(self._operation), **self._last},
-                    immutable=self._end_time is not None,
+                    immutable=_FREEZES and self._end_time is not None,
                     max_value_len=limits.max_span_attribute_length,
                 )
             return self._cleaned

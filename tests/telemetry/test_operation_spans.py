@@ -220,6 +220,34 @@ def test_processors_are_told_the_same(edit):
     assert (OperationSpan in ours.kinds, OperationSpan in theirs.kinds) == (IS_KNOWN, False)
 
 
+class Redact(SpanProcessor):
+    """Changes a span that has ended, as far as the SDK lets it: in place, or by other attributes."""
+
+    def __init__(self, in_place: bool) -> None:
+        self._in_place = in_place
+
+    def on_end(self, span) -> None:
+        with suppress(TypeError):
+            if self._in_place:
+                span._attributes["autogen.request.id"] = "redacted"
+            else:
+                span._attributes = {**span.attributes, "autogen.request.id": "redacted"}
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_processor_that_changes_ended_spans(in_place):
+    """What stands behind it gets the same as from the SDK."""
+    found = []
+    for sampler in SAMPLERS:
+        exporter = InMemorySpanExporter()
+        with spans_of(sampler, Redact(in_place), SimpleSpanProcessor(exporter)):
+            chat()
+        found.append([span.attributes["autogen.request.id"] for span in exporter.get_finished_spans()])
+
+    ours, theirs = found
+    assert ours == theirs
+
+
 def test_each_new_trace_has_an_id_of_its_own():
     """Without a span around it a request is a trace."""
     exporter = InMemorySpanExporter()
