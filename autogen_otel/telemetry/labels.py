@@ -57,7 +57,8 @@ class Labels:
 
     def _make(self, operation: Operation, error_type: str | None) -> dict[str, str]:
         kind = operation.kind
-        labels = {names.OPERATION_NAME: kind.value}
+        # The other histograms are of one operation each, as the conventions have it.
+        labels = {names.OPERATION_NAME: kind.value} if kind is Kind.MODEL else {}
         if operation.agent_name is not None and kind is not Kind.WORKFLOW:
             labels[names.AGENT_NAME] = self._bounded(names.AGENT_NAME, operation.agent_name)
         if kind is Kind.WORKFLOW:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Span, SpanProcessor, sampling
 from opentelemetry.sdk.trace import Tracer as SdkTracer
-from opentelemetry.sdk.version import __version__
 from opentelemetry.trace import SpanContext, Status, TraceFlags
 
+from autogen_otel.telemetry.sdk_version import FREEZES_ENDED_SPANS, IS_KNOWN
 from autogen_otel.telemetry.span_attributes import attributes_of, kind_of, name_of
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from autogen_otel.core.facts import Operation
 
-# The versions of the SDK in which `Tracer.start_span` and `Span` were read: they do what is done here.
-IS_KNOWN: Final = __version__.startswith(tuple(f"1.{minor}." for minor in range(39, 46)))
 # How OpenTelemetry's samplers describe themselves that take each new trace, all spans below one of this process that is
 # taken, and none below one that is not.
 _TAKES_FIRST: Final = re.compile(r"AlwaysOnSampler|ParentBased\{root:AlwaysOnSampler,.*\}")
@@ -44,8 +42,6 @@ _TAKES_NONE_BELOW: Final = re.compile(
 )
 _SAMPLED: Final = TraceFlags.SAMPLED
 _TAKEN: Final = sampling.Decision.RECORD_AND_SAMPLE
-# From then on the SDK lets no processor change the attributes of a span that has ended.
-_FREEZES: Final = not __version__.startswith(("1.39.", "1.40.", "1.41.", "1.42."))
 _HAS_ON_ENDING: Final = hasattr(SpanProcessor, "_on_ending")
 
 
@@ -131,7 +127,7 @@ class OperationSpan(Span):
                 self._cleaned = BoundedAttributes(
                     limits.max_span_attributes,
                     {**attributes_of(self._operation), **self._last},
-                    immutable=_FREEZES and self._end_time is not None,
+                    immutable=FREEZES_ENDED_SPANS and self._end_time is not None,
                     max_value_len=limits.max_span_attribute_length,
                 )
             return self._cleaned

@@ -52,7 +52,7 @@ def end(
         (names.WORKFLOW_DURATION, (Kind.WORKFLOW, "a -> b"), {names.WORKFLOW_NAME: "a -> b"}),
         (names.AGENT_DURATION, (Kind.AGENT, "a"), {}),
         (names.TOOL_DURATION, (Kind.TOOL, "t"), {names.TOOL_NAME: "t"}),
-        (names.MODEL_DURATION, (Kind.MODEL, "m"), {}),
+        (names.MODEL_DURATION, (Kind.MODEL, "m"), {names.OPERATION_NAME: "chat"}),
     ],
 )
 def test_each_kind_has_its_duration(recorder, metric, operation, labels):
@@ -61,8 +61,7 @@ def test_each_kind_has_its_duration(recorder, metric, operation, labels):
     end(*operation)
     end(*operation, error=KeyError("p9"))
 
-    common = {names.OPERATION_NAME: operation[0].value, **labels}
-    assert since(before, recorder.points(metric)) == labels_of_dicts(common, {**common, names.ERROR_TYPE: "KeyError"})
+    assert since(before, recorder.points(metric)) == labels_of_dicts(labels, {**labels, names.ERROR_TYPE: "KeyError"})
 
 
 def labels_of_dicts(*labels) -> list[dict[str, object]]:

@@ -23,7 +23,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCod
 from autogen_otel.core.facts import Kind
 from autogen_otel.operations.listeners import listeners
 from autogen_otel.operations.opening import open_operation
-from autogen_otel.telemetry.operation_spans import IS_KNOWN, OperationSpan
+from autogen_otel.telemetry.operation_spans import OperationSpan
+from autogen_otel.telemetry.sdk_version import IS_KNOWN
 from autogen_otel.telemetry.spans import Spans
 
 

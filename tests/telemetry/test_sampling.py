@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.sampling import (
 from autogen_otel.core.facts import Kind
 from autogen_otel.operations.listeners import listeners
 from autogen_otel.operations.opening import open_operation
-from autogen_otel.telemetry.operation_spans import IS_KNOWN
+from autogen_otel.telemetry.sdk_version import IS_KNOWN
 from autogen_otel.telemetry.spans import Spans
 
 TREE = ("request", "execute_tool lookup", "chat gpt")
