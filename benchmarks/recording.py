@@ -10,8 +10,6 @@ from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import Histogram
 from opentelemetry.sdk.trace import SpanProcessor
 
-from autogen_otel.telemetry import histograms
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -78,14 +76,12 @@ def recording() -> Iterator[list[Opened]]:
         record(histogram, amount, attributes, context)
 
     trace.get_tracer_provider().add_span_processor(watch)  # type: ignore[attr-defined]
+    # Where it is not the SDK's own, ours too records each measurement by itself.
     Histogram.record = watched  # type: ignore[method-assign, assignment]
-    # So that each measurement comes by.
-    is_known, histograms.IS_KNOWN = histograms.IS_KNOWN, False  # type: ignore[misc]
     try:
         yield found
         # Measurements may be recorded as late as when they are collected.
         metrics.get_meter_provider().force_flush()  # type: ignore[attr-defined]
     finally:
         Histogram.record = record  # type: ignore[method-assign]
-        histograms.IS_KNOWN = is_known  # type: ignore[misc]
         found.extend(watch.opened.values())

@@ -17,8 +17,35 @@ if TYPE_CHECKING:
 # one). A fork waits until nobody is inside. Reentrant, for a finalizer that forks may run in the middle of such a call.
 fork_gate: Final = threading.RLock()
 
+# A thread that is inside may itself wait for something that the fork holds, such as the lock of logging.
+_PATIENCE_S: Final = 1.0
+
+
+class _Forking(threading.local):
+    """Whether the thread that forks has the gate: it may have waited in vain."""
+
+    holds_gate = False
+
+    def begin(self) -> None:
+        self.holds_gate = fork_gate.acquire(timeout=_PATIENCE_S)
+
+    def end(self) -> None:
+        if self.holds_gate:
+            self.holds_gate = False
+            fork_gate.release()
+
+    def end_in_child(self) -> None:
+        if self.holds_gate:
+            self.end()
+        else:
+            # Who holds it does not run here.
+            fork_gate._at_fork_reinit()  # type: ignore[attr-defined]  # noqa: SLF001 - as threading does
+
+
+_forking: Final = _Forking()
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=fork_gate.acquire, after_in_parent=fork_gate.release, after_in_child=fork_gate.release)
+    os.register_at_fork(before=_forking.begin, after_in_parent=_forking.end, after_in_child=_forking.end_in_child)
 
 
 class _Process:

@@ -248,7 +248,9 @@ class OpenOperation:
             open_requests.pop(self.fact.id, None)
             for listener in listeners.noting:
                 self.attributes.update(guard.call(listener.notes) or {})
-        end = Finished(self.fact, time.time_ns(), outcome, error_type, message, fault, self.attributes)
+        # What is noted afterwards, by a thread that goes on, comes too late.
+        ended, self.attributes = self.attributes, {}
+        end = Finished(self.fact, time.time_ns(), outcome, error_type, message, fault, ended)
         for hook in listeners.finished:
             try:
                 hook(end)

@@ -25,7 +25,7 @@ class Enricher(SpanProcessor):
     def on_start(self, span: Any, parent_context: Context | None = None) -> None:  # noqa: ARG002
         """Add the attributes, unless the span is ours and has them."""
         # Most spans here are ours and have them.
-        if type(span) is OperationSpan or span.instrumentation_scope.name == SCOPE or not self._on:
+        if type(span) is OperationSpan or getattr(span.instrumentation_scope, "name", None) == SCOPE or not self._on:
             return
         operation = current_operation()
         if operation is None:

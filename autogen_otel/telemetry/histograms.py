@@ -1,97 +1,130 @@
 """Measurements of one histogram under the same labels, recorded together.
 
-To record one takes the SDK 7 µs, most of it to clean and sort the labels until it has found where to add it up. The
-first one of them goes that way, and the others are added up in the same place, 1 µs each. Only the first can become an
-exemplar: it is the largest whose trace is sampled, for that is the call that somebody wants to look at.
+To record one takes the SDK 7 µs, most of it to clean and sort the labels until it has found where to add it up. For
+measurements that are recorded together it is found once. One of them is offered as an exemplar: the largest whose trace
+is sampled, for that is the call that somebody wants to look at.
 
-Where measurements are added up is private to the SDK. With a version that is not known here it records each of them.
+Where measurements are added up is private to the SDK. With a version that is not known here, and where somebody has
+replaced `Histogram.record`, each is recorded by itself.
 """
 
 from __future__ import annotations
 
 from math import inf
-from time import time_ns
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from opentelemetry.context import Context
 from opentelemetry.sdk.metrics import Histogram as SdkHistogram
-from opentelemetry.trace import get_current_span
+from opentelemetry.trace import set_span_in_context
 
-from autogen_otel.telemetry.sdk_version import IS_KNOWN
+from autogen_otel.telemetry.sdk_version import IS_KNOWN, is_original
 
 if IS_KNOWN:
-    from opentelemetry.sdk.metrics._internal import _view_instrument_match
+    from opentelemetry.sdk.metrics._internal import _view_instrument_match, instrument
     from opentelemetry.sdk.metrics._internal.measurement import Measurement
 
     # By what the SDK finds the place of labels; before 1.45.2 by a set.
     _key_of = getattr(_view_instrument_match, "_hash_attributes", lambda labels: frozenset(labels.items()))
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections import deque
+    from collections.abc import Callable, Sequence
 
-    from opentelemetry.context import Context
     from opentelemetry.metrics import Histogram
+    from opentelemetry.trace import Span
 
-    Measured = tuple[float, Context]
+_RECORD: Final = SdkHistogram.record
+_MAKES_THEM: Final = IS_KNOWN and is_original(_RECORD, instrument)
+
+
+class Measured(NamedTuple):
+    """An amount, the span that was current, and when that was, in nanoseconds since the epoch."""
+
+    amount: float
+    span: Span
+    time_ns: int
+
+    @property
+    def context(self) -> Context:
+        """A context with nothing but the span: the application's own may hold anything, and would be kept alive."""
+        return set_span_in_context(self.span, Context())
 
 
 class _Amount(NamedTuple):
-    """As much of a `Measurement` as is looked at where one that is no exemplar is added up."""
+    """As much of the SDK's `Measurement` as is looked at where one that is no exemplar is added up."""
 
     value: float
 
 
-def record_all(histogram: Histogram, labels: dict[str, str], measured: Sequence[Measured]) -> None:
-    """Record measurements.
+def is_enabled(histogram: Any) -> bool:
+    """Tell whether a histogram takes measurements now: the SDK can turn its meter off."""
+    ask = getattr(histogram, "_is_enabled", None) if IS_KNOWN else None
+    return ask is None or bool(ask())
+
+
+def record_all(histogram: Histogram, labels: dict[str, str], measured: deque[Measured]) -> None:
+    """Record measurements, and take out of them what is recorded: whoever is interrupted can go on with the rest.
 
     Args:
         histogram: Of any provider.
         labels: Those of all of them.
-        measured: At least one amount, each with the context in which it was taken.
+        measured: The earliest first.
     """
-    others = list(measured)
-    amount, context = others.pop(_exemplary(measured))
-    histogram.record(amount, labels, context)
-    if others and IS_KNOWN and isinstance(histogram, SdkHistogram) and _is_taken(histogram, others):
-        for match in _matches_of(histogram):
-            _add_up(match, labels, others)
-    else:
-        for amount, context in others:
-            histogram.record(amount, labels, context)
+    known = _is_known(histogram)
+    add = _adding(histogram, labels, measured) if known else None
+    while measured:
+        one = measured[0]
+        if add is None:
+            histogram.record(one.amount, labels, one.context)
+        elif 0 <= one.amount < inf:
+            add(one)
+        measured.popleft()
 
 
-def _exemplary(measured: Sequence[Measured]) -> int:
-    """Return which measurement is the largest whose trace is sampled; without one, the largest."""
-    if len(measured) == 1:
-        return 0
-    by_size = sorted(range(len(measured)), key=lambda index: measured[index][0], reverse=True)
-    sampled = (
-        index for index in by_size if get_current_span(measured[index][1]).get_span_context().trace_flags.sampled
-    )
-    return next(sampled, by_size[0])
+def _is_known(histogram: object) -> bool:
+    is_sdk = isinstance(histogram, SdkHistogram) and type(histogram).__module__ == SdkHistogram.__module__
+    return _MAKES_THEM and is_sdk and SdkHistogram.record is _RECORD and "record" not in vars(histogram)
 
 
-def _is_taken(histogram: Any, measured: Sequence[Measured]) -> bool:
-    """Tell whether the SDK would add them up: it warns of negative ones, and a meter can be turned off."""
-    is_enabled = getattr(histogram, "_is_enabled", None)
-    return all(0 <= amount < inf for amount, _ in measured) and (is_enabled is None or is_enabled())
+def _adding(histogram: Any, labels: dict[str, str], measured: Sequence[Measured]) -> Callable[[Measured], None]:
+    """Return what adds up one of these measurements: for each reader and view, as the SDK does."""
+    consumer, exemplary = histogram._measurement_consumer, _exemplary(measured)
+    matches = [
+        match
+        for storage in consumer._reader_storages.values()
+        for match in storage._get_or_init_view_instrument_match(histogram)
+    ]
+    places = [_place_of(match, labels) for match in matches]
+    is_whole = None in places
+
+    def add(one: Measured) -> None:
+        offered = one is exemplary
+        measurement: Any = _Amount(one.amount)
+        if offered or is_whole:
+            measurement = Measurement(one.amount, one.time_ns, histogram, one.context, labels)
+        if offered:
+            ask = consumer._sdk_config.exemplar_filter.should_sample
+            offered = ask(one.amount, one.time_ns, labels, measurement.context)
+        for match, place in zip(matches, places, strict=True):
+            (match.consume_measurement if place is None else place.aggregate)(measurement, offered)
+
+    return add
 
 
-def _matches_of(histogram: Any) -> Iterator[Any]:
-    """Yield what adds up the histogram's measurements: one for each reader and view."""
-    for storage in histogram._measurement_consumer._reader_storages.values():
-        yield from storage._get_or_init_view_instrument_match(histogram)
+def _place_of(match: Any, labels: dict[str, str]) -> Any:
+    """Return where the SDK adds up measurements under these labels; None where only it can tell.
 
-
-def _add_up(match: Any, labels: dict[str, str], measured: Sequence[Measured]) -> None:
+    That is before the first of them, when there are more series than it keeps, and where it makes a place anew after
+    each collection.
+    """
+    if getattr(match, "_reset_on_collect", False):
+        return None
     wanted = match._view._attribute_keys
     key = _key_of(labels if wanted is None else {name: labels[name] for name in labels if name in wanted})
-    # Held while metrics are collected, too: nothing is added up where nobody looks any more.
-    with match._lock:
-        place = match._attributes_aggregation.get(key)
-        if place is not None:
-            for amount, _ in measured:
-                place.aggregate(_Amount(amount), False)
-            return
-    # The histogram has too many series: it goes where the SDK puts what is left.
-    for amount, context in measured:
-        match.consume_measurement(Measurement(amount, time_ns(), match._instrument, context, labels), False)
+    return match._attributes_aggregation.get(key)
+
+
+def _exemplary(measured: Sequence[Measured]) -> Measured:
+    """Return the largest measurement whose trace is sampled; without one, the largest."""
+    by_size = sorted(measured, key=lambda one: one.amount, reverse=True)
+    return next((one for one in by_size if one.span.get_span_context().trace_flags.sampled), by_size[0])

@@ -18,72 +18,82 @@ from autogen_otel.core import names
 from autogen_otel.core.forks import after_fork_in_child, fork_gate
 from autogen_otel.core.guard import guard
 from autogen_otel.operations.current import requests_in_flight
-from autogen_otel.telemetry.histograms import record_all
+from autogen_otel.telemetry.histograms import Measured, is_enabled, record_all
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from opentelemetry.context import Context
     from opentelemetry.metrics import CallbackOptions, Histogram, Meter
 
-    from autogen_otel.telemetry.histograms import Measured
-
-_Waiting: TypeAlias = "tuple[Histogram, float, dict[str, str], Context]"
-_Series: TypeAlias = "tuple[Histogram, dict[str, str], list[Measured]]"
+_Series: TypeAlias = "tuple[Histogram, dict[str, str], deque[Measured]]"
 
 MAX_WAITING: Final = 128
+# Whoever collects metrics does not wait longer for another thread that records: it may be about to fork.
+_PATIENCE_S: Final = 1.0
 # Known to the module, for the SDK keeps the first callback of an instrument, whoever creates it again.
 _all: Final[weakref.WeakSet[Measurements]] = weakref.WeakSet()
 
 
 class Measurements:
-    """Measurements that are not recorded yet, each with the context in which it was taken, for its exemplar."""
+    """Measurements that are not recorded yet."""
 
     def __init__(self) -> None:
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[tuple[Histogram, dict[str, str], Measured]] = deque()
         self._is_recording = False
+        self._is_closed = False
         _all.add(self)
         after_fork_in_child(self._forget)
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, histogram: Histogram, amount: float, labels: dict[str, str], context: Context) -> None:
+    def add(self, histogram: Histogram, labels: dict[str, str], measured: Measured) -> None:
         """Let a measurement wait.
 
         Args:
             histogram: Where it is recorded in the end.
-            amount: What was measured, in the histogram's unit.
             labels: Not to be changed afterwards.
-            context: In which it was taken.
+            measured: In the histogram's unit.
         """
+        if not is_enabled(histogram):
+            return
         waiting = self._waiting
-        waiting.append((histogram, amount, labels, context))
-        if len(waiting) >= MAX_WAITING:
+        waiting.append((histogram, labels, measured))
+        if len(waiting) >= MAX_WAITING or self._is_closed:
             self.record()
 
     def record(self) -> None:
         """Record what waits, those of one series together; what is being recorded meanwhile is waited for."""
-        with fork_gate:
-            if self._is_recording:
-                # A finalizer that has ended an operation in the middle of it: the loop below comes to that, too.
-                return
-            self._is_recording = True
-            try:
-                while self._waiting:
-                    for histogram, labels, measured in self._take():
-                        record_all(histogram, labels, measured)
-            finally:
-                self._is_recording = False
+        if not fork_gate.acquire(timeout=_PATIENCE_S):
+            return
+        try:
+            # Otherwise a finalizer has ended an operation in the middle of it: the loop comes to that, too.
+            if not self._is_recording:
+                self._is_recording = True
+                try:
+                    while self._waiting:
+                        self._record_series()
+                finally:
+                    self._is_recording = False
+        finally:
+            fork_gate.release()
 
-    def _take(self) -> Collection[_Series]:
-        """Take what waits, and return it by series."""
+    def close(self) -> None:
+        """Record what waits, and from now on each measurement at once: an operation may end later."""
+        self._is_closed = True
+        self.record()
+
+    def _record_series(self) -> None:
         series: dict[tuple[int, int], _Series] = {}
-        for _ in range(len(self._waiting)):
-            histogram, amount, labels, context = self._waiting.popleft()
-            one = series.setdefault((id(histogram), id(labels)), (histogram, labels, []))
-            one[2].append((amount, context))
-        return series.values()
+        try:
+            for _ in range(len(self._waiting)):
+                histogram, labels, one = self._waiting[0]
+                series.setdefault((id(histogram), id(labels)), (histogram, labels, deque()))[2].append(one)
+                self._waiting.popleft()
+            for histogram, labels, measured in series.values():
+                record_all(histogram, labels, measured)
+        finally:
+            # Whoever was interrupted leaves the rest to the next.
+            for histogram, labels, measured in series.values():
+                self._waiting.extend((histogram, labels, one) for one in measured)
 
     def _forget(self) -> None:
         """Leave to the parent what waited when it forked."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry.context import get_current
+from opentelemetry.trace import get_current_span
 
 from autogen_otel.core import names
 from autogen_otel.core.causes import Cause
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.forks import after_fork_in_child, fork_gate
 from autogen_otel.operations.listeners import Listener
+from autogen_otel.telemetry.histograms import Measured
 from autogen_otel.telemetry.labels import Labels
 from autogen_otel.telemetry.measurements import Measurements, observe_requests
 
@@ -63,14 +64,16 @@ class Metrics(Listener):
         is_model = kind is _MODEL
         if is_model and (names.CACHE_HIT in operation.attributes or not self._traced_here(operation)):
             return
-        labels, context, add = self._labels.of(operation, end.error_type), get_current(), self._measurements.add
-        add(histogram, (end.ended_ns - operation.started_ns) / 1e9, labels.duration, context)
+        labels, add = self._labels.of(operation, end.error_type), self._measurements.add
+        # It is current until its end is told: the exemplar points to the span of the operation itself.
+        span, ended_ns = get_current_span(), end.ended_ns
+        add(histogram, labels.duration, Measured((ended_ns - operation.started_ns) / 1e9, span, ended_ns))
         if is_model:
             sent, answered = end.attributes.get(names.INPUT_TOKENS), end.attributes.get(names.OUTPUT_TOKENS)
             if sent is not None:
-                add(self._tokens, sent, labels.input_tokens, context)
+                add(self._tokens, labels.input_tokens, Measured(sent, span, ended_ns))
             if answered is not None:
-                add(self._tokens, answered, labels.output_tokens, context)
+                add(self._tokens, labels.output_tokens, Measured(answered, span, ended_ns))
 
     def settled(self, fact: Settled) -> None:
         """Count a fault, once, when it is known whether it was masked."""
@@ -90,8 +93,8 @@ class Metrics(Listener):
                 self._causes.add(1, {names.CAUSE: finding.cause.value, names.CAUSE_DETAIL: finding.detail})
 
     def close(self) -> None:
-        """Record what waits."""
-        self._measurements.record()
+        """Let nothing wait any more."""
+        self._measurements.close()
 
     def _forget(self) -> None:
         """Ask for the meter anew in a forked child: our own provider is another one there."""

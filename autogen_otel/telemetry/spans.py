@@ -19,7 +19,8 @@ from autogen_otel.core import names
 from autogen_otel.core.facts import Kind, Outcome
 from autogen_otel.operations.current import spanless
 from autogen_otel.operations.listeners import Listener
-from autogen_otel.telemetry.operation_spans import OperationSpan, OperationTracer
+from autogen_otel.telemetry.operation_spans import OperationSpan
+from autogen_otel.telemetry.operation_tracer import OperationTracer
 from autogen_otel.telemetry.span_attributes import cause_attributes, fault_attributes, origin_attributes
 
 if TYPE_CHECKING:

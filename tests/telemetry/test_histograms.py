@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
+from collections import deque
 
 import pytest
 from opentelemetry.context import Context
@@ -13,15 +14,16 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMet
 from opentelemetry.sdk.metrics.view import (
     DropAggregation,
     ExponentialBucketHistogramAggregation,
+    LastValueAggregation,
     SumAggregation,
     View,
 )
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
-from opentelemetry.trace import set_span_in_context
+from opentelemetry.trace import INVALID_SPAN
 
 from autogen_otel.telemetry import histograms
-from autogen_otel.telemetry.histograms import record_all
+from autogen_otel.telemetry.histograms import Measured, record_all
 from autogen_otel.telemetry.sdk_version import IS_KNOWN
 
 LABELS = ({"agent": "a", "model": "m"}, {"agent": "b", "model": "m"}, {"agent": "b"}, {})
@@ -47,10 +49,17 @@ def points_of(reader: InMemoryMetricReader) -> list[dict[str, object]]:
     return sorted(found, key=str)
 
 
-def by_one(histogram, labels, measured) -> None:
+def together(histogram, labels, amounts) -> None:
+    """Record them together."""
+    measured = deque(Measured(amount, INVALID_SPAN, 1) for amount in amounts)
+    record_all(histogram, labels, measured)
+    assert not measured
+
+
+def by_one(histogram, labels, amounts) -> None:
     """Record each by itself, as the SDK does."""
-    for amount, context in measured:
-        histogram.record(amount, labels, context)
+    for amount in amounts:
+        histogram.record(amount, labels, Context())
 
 
 def collected(record, *readers, **settings) -> list[list[dict[str, object]]]:
@@ -61,7 +70,7 @@ def collected(record, *readers, **settings) -> list[list[dict[str, object]]]:
     for _ in range(2):
         for histogram in many:
             for labels in LABELS:
-                record(histogram, labels, [(amount, Context()) for amount in AMOUNTS])
+                record(histogram, labels, AMOUNTS)
         found += [points_of(reader) for reader in readers]
     return found
 
@@ -79,15 +88,16 @@ def collected(record, *readers, **settings) -> list[list[dict[str, object]]]:
         ),
         ([{}], {"views": [View(instrument_name="one", aggregation=DropAggregation())]}),
         ([{}], {"views": [View(instrument_name="one", aggregation=SumAggregation())]}),
+        ([{}], {"views": [View(instrument_name="one", aggregation=LastValueAggregation())]}),
         ([{}], {"views": [View(instrument_name="*", aggregation=ExponentialBucketHistogramAggregation())]}),
     ],
-    ids=["plain", "delta", "readers", "fewer labels", "views", "dropped", "sum", "exponential"],
+    ids=["plain", "delta", "readers", "fewer labels", "views", "dropped", "sum", "last value", "exponential"],
 )
 def test_metrics_are_those_of_single_records(readers, settings):
     """Counts, sums, buckets, smallest and largest: for each reader and view, at each time that is collected."""
     ours, theirs = (
         collected(record, *(InMemoryMetricReader(**reader) for reader in readers), **settings)
-        for record in (record_all, by_one)
+        for record in (together, by_one)
     )
 
     assert ours == theirs
@@ -101,7 +111,7 @@ def test_metrics_are_those_of_single_records(readers, settings):
 def test_more_series_than_the_sdk_keeps():
     """What is over the limit is in the series for the rest."""
     ours, theirs = (
-        collected(record, InMemoryMetricReader(cardinality_limits={Histogram: 2})) for record in (record_all, by_one)
+        collected(record, InMemoryMetricReader(cardinality_limits={Histogram: 2})) for record in (together, by_one)
     )
 
     assert ours == theirs
@@ -110,10 +120,11 @@ def test_more_series_than_the_sdk_keeps():
 def test_amounts_that_the_sdk_does_not_take():
     """It leaves out what is negative or no number; the others are counted."""
     found = []
-    for record in (record_all, by_one):
+    for record in (together, by_one):
         reader = InMemoryMetricReader()
         histogram = MeterProvider([reader]).get_meter("test").create_histogram("test")
-        record(histogram, {}, [(1.0, Context()), (-1.0, Context()), (2.0, Context())])
+        for _ in range(2):
+            record(histogram, {}, [1.0, -1.0, 2.0])
         found.append(points_of(reader))
 
     assert found[0] == found[1]
@@ -125,13 +136,16 @@ def exemplars(amounts_and_samplers, **settings) -> list[tuple[float, int]]:
     histogram = MeterProvider([reader], **settings).get_meter("test").create_histogram("test")
     spans = [TracerProvider(sampler).get_tracer("test").start_span("test") for _, sampler in amounts_and_samplers]
     measured = [
-        (amount, set_span_in_context(span)) for (amount, _), span in zip(amounts_and_samplers, spans, strict=True)
+        Measured(amount, span, number)
+        for number, ((amount, _), span) in enumerate(zip(amounts_and_samplers, spans, strict=True))
     ]
-    record_all(histogram, {}, measured)
+    record_all(histogram, {}, deque(measured))
     numbers = {span.get_span_context().span_id: number for number, span in enumerate(spans)}
     (resource,) = reader.get_metrics_data().resource_metrics
     (point,) = resource.scope_metrics[0].metrics[0].data.data_points
     assert point.count == len(measured)
+    # Its time is when it was measured.
+    assert all(exemplar.time_unix_nano == numbers[exemplar.span_id] for exemplar in point.exemplars)
     return [(exemplar.value, numbers[exemplar.span_id]) for exemplar in point.exemplars]
 
 
@@ -152,19 +166,34 @@ def test_histogram_of_another_implementation():
     """One that is not the SDK's gets each measurement."""
     histogram = NoOpMeterProvider().get_meter("test").create_histogram("test")
     recorded = []
-    histogram.record = lambda *measurement: recorded.append(measurement)
-    context = Context()
-    record_all(histogram, {"a": "b"}, [(1.0, context), (2.0, context)])
+    histogram.record = lambda amount, labels, _: recorded.append((amount, labels))
+    together(histogram, {"a": "b"}, [1.0, 2.0])
 
-    assert recorded == [(2.0, {"a": "b"}, context), (1.0, {"a": "b"}, context)]
+    assert recorded == [(1.0, {"a": "b"}), (2.0, {"a": "b"})]
+
+
+@pytest.mark.parametrize("where", ["class", "object"])
+def test_record_that_somebody_has_replaced(monkeypatch, where):
+    """Who wants to see each record sees each."""
+    recorded, record = [], Histogram.record
+    histogram = MeterProvider().get_meter("test").create_histogram("test")
+
+    def watched(*args) -> None:
+        recorded.append(args[-3])
+        record(histogram, *args[-3:])
+
+    monkeypatch.setattr(Histogram if where == "class" else histogram, "record", watched)
+    together(histogram, {"a": "b"}, [1.0, 2.0])
+
+    assert recorded == [1.0, 2.0]
 
 
 def test_unknown_sdk_records_each_by_itself(monkeypatch):
     """Nothing private is touched in a version that nobody has looked into."""
-    monkeypatch.setattr(histograms, "IS_KNOWN", False)
-    monkeypatch.delattr(histograms, "_add_up")
+    monkeypatch.setattr(histograms, "_MAKES_THEM", False)
+    monkeypatch.delattr(histograms, "_adding")
 
-    assert collected(record_all, InMemoryMetricReader()) == collected(by_one, InMemoryMetricReader())
+    assert collected(together, InMemoryMetricReader()) == collected(by_one, InMemoryMetricReader())
 
 
 @pytest.mark.parametrize("temporality", [{}, DELTA])
@@ -176,7 +205,7 @@ def test_none_is_lost_while_metrics_are_collected(temporality):
 
     def record() -> None:
         for _ in range(300):
-            record_all(histogram, {"agent": "a"}, [(1.0, Context())] * 20)
+            together(histogram, {"agent": "a"}, [1.0] * 20)
 
     def collect() -> None:
         while not ended.is_set():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import json
 import logging
@@ -9,17 +10,20 @@ import threading
 from contextlib import contextmanager, suppress
 
 import pytest
+import wrapt
 from opentelemetry import context as otel_context
 from opentelemetry import trace
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import Span, SpanLimits, SpanProcessor, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, Sampler, SamplingResult
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
 
+from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
 from autogen_otel.operations.listeners import listeners
 from autogen_otel.operations.opening import open_operation
@@ -247,6 +251,111 @@ def test_processor_that_changes_ended_spans(in_place):
 
     ours, theirs = found
     assert ours == theirs
+
+
+class Redacting(SpanProcessor):
+    """Replaces the methods of each span as it starts."""
+
+    def on_start(self, span, parent_context=None) -> None:
+        set_attributes = span.set_attributes
+        span.set_attributes = lambda attributes: set_attributes(dict.fromkeys(attributes, "redacted"))
+
+
+def attributes_at_the_end(sampler: Sampler, *processors: SpanProcessor) -> list[object]:
+    """Return an attribute that is known only at the end, of each span."""
+    exporter = InMemorySpanExporter()
+    with spans_of(sampler, *processors, SimpleSpanProcessor(exporter)):
+        chat()
+    return [span.attributes["known.later"] for span in exporter.get_finished_spans()]
+
+
+def test_processor_that_replaces_the_methods_of_a_span():
+    """It is asked for each attribute."""
+    assert attributes_at_the_end(ALWAYS_ON, Redacting()) == ["redacted"] * 4
+
+
+@pytest.mark.parametrize("name", ["set_attributes", "end"])
+def test_method_of_all_spans_that_somebody_has_replaced(monkeypatch, name):
+    """It is called for each span."""
+    method, called = getattr(Span, name), []
+
+    def watched(span, *args, **kwargs):
+        called.append(span.name)
+        return method(span, *args, **kwargs)
+
+    monkeypatch.setattr(Span, name, watched)
+    attributes_at_the_end(ALWAYS_ON)
+
+    assert called == ["chat gpt", "execute_tool lookup", "invoke_workflow chat", "request"]
+
+
+class OwnTracer(wrapt.ObjectProxy):
+    """A tracer around the SDK's, as other instrumentations put one there."""
+
+    def start_span(self, name, *args, **kwargs):
+        return self.__wrapped__.start_span(f"own {name}", *args, **kwargs)
+
+
+def names_by(tracer_of) -> list[str]:
+    """Return the names of the spans that are made with a tracer of a provider."""
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider(ALWAYS_ON)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = tracer_of(provider.get_tracer("autogen_otel"))
+    spans = Spans(lambda: tracer)
+    listeners.add(spans)
+    chat()
+    listeners.remove(spans)
+    return [span.name.partition(" ")[0] for span in exporter.get_finished_spans()]
+
+
+def test_tracer_around_the_sdks():
+    """It starts each span."""
+    assert names_by(OwnTracer) == ["own"] * 4
+
+
+def test_tracer_with_a_method_of_somebodys(monkeypatch):
+    """It starts each span, whether the method is replaced on the tracer or on all of them."""
+
+    def replaced(tracer):
+        tracer.start_span = lambda name, *args, **kwargs: Tracer.start_span(tracer, f"own {name}", *args, **kwargs)
+        return tracer
+
+    found = names_by(replaced)
+    start_span = Tracer.start_span
+    monkeypatch.setattr(Tracer, "start_span", lambda self, name, *a, **k: start_span(self, f"own {name}", *a, **k))
+
+    assert (found, names_by(lambda tracer: tracer)) == (["own"] * 4, ["own"] * 4)
+
+
+@pytest.mark.skipif(not hasattr(BoundedAttributes, "__deepcopy__"), reason="nobody can copy a span of this SDK")
+def test_copy_of_a_span_that_has_ended():
+    """A processor that redacts makes one."""
+    copies = []
+
+    class Copying(SpanProcessor):
+        def on_end(self, span) -> None:
+            copies.append(copy.deepcopy(span))
+
+    with spans_of(ALWAYS_ON, Copying()):
+        chat()
+
+    assert [(span.name, span.attributes["known.later"]) for span in copies[:1]] == [("chat gpt", "a long text")]
+
+
+def test_span_that_has_ended_does_not_change():
+    """A thread that goes on with a tool's context may note whatever it likes: the tool has ended."""
+    exporter = InMemorySpanExporter()
+    with spans_of(ALWAYS_ON, SimpleSpanProcessor(exporter)):
+        operation = open_operation(Kind.TOOL, "lookup")
+        operation.use("conversation-1")
+        operation.finish()
+        operation.use("conversation-2")
+        operation.stalled(1, 10**9)
+    (span,) = exporter.get_finished_spans()
+
+    assert span.attributes[names.CONVERSATIONS] == ("conversation-1",)
+    assert names.LOOP_BLOCKED not in span.attributes
 
 
 def test_each_new_trace_has_an_id_of_its_own():

@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.sampling import (
     ParentBased,
     Sampler,
     SamplingResult,
+    StaticSampler,
     TraceIdRatioBased,
 )
 
@@ -93,6 +94,8 @@ def sampled(monkeypatch):
         (ParentBased(ALWAYS_ON, local_parent_sampled=ALWAYS_OFF), TREE[1:2], TREE[:1]),
         (ToolsOnly(), TREE, TREE[1:2]),
         (Everything(), TREE, TREE),
+        (ParentBased(Everything(), local_parent_sampled=Everything()), TREE, TREE),
+        (StaticSampler(Decision.RECORD_ONLY), TREE, ()),
         (ALWAYS_ON, (), TREE),
         (DEFAULT_ON, (), TREE),
     ],
@@ -126,3 +129,19 @@ def test_unsampled_trace_stays_one_in_another_context():
     listeners.remove(spans)
 
     assert (inside, trace.get_current_span()) == (around, trace.INVALID_SPAN)
+
+
+@pytest.mark.skipif(not IS_KNOWN, reason="this SDK makes every span itself")
+def test_sampler_that_is_replaced():
+    """The next span is the other one's affair."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider(sampler=ALWAYS_ON)
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("test")
+    spans = Spans(lambda: tracer)
+    listeners.add(spans)
+    for sampler in (ALWAYS_ON, ToolsOnly(), ALWAYS_ON):
+        tracer.sampler = sampler
+        open_operation(Kind.REQUEST, "request").finish()
+    listeners.remove(spans)
+
+    assert len(exporter.get_finished_spans()) == 2
