@@ -11,7 +11,8 @@ replaced `Histogram.record`, each is recorded by itself.
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.metrics import Histogram as SdkHistogram
@@ -28,7 +29,7 @@ if IS_KNOWN:
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from opentelemetry.metrics import Histogram
     from opentelemetry.trace import Span
@@ -37,17 +38,9 @@ _RECORD: Final = SdkHistogram.record
 _MAKES_THEM: Final = IS_KNOWN and is_original(_RECORD, instrument)
 
 
-class Measured(NamedTuple):
-    """An amount, the span that was current, and when that was, in nanoseconds since the epoch."""
-
-    amount: float
-    span: Span
-    time_ns: int
-
-    @property
-    def context(self) -> Context:
-        """A context with nothing but the span: the application's own may hold anything, and would be kept alive."""
-        return set_span_in_context(self.span, Context())
+# An amount, the span that was current, and when that was, in nanoseconds since the epoch. Not the context: it may hold
+# anything of the application's, and would keep it alive.
+Measured: TypeAlias = "tuple[float, Span, int]"
 
 
 class _Amount(NamedTuple):
@@ -70,14 +63,11 @@ def record_all(histogram: Histogram, labels: dict[str, str], measured: deque[Mea
         labels: Those of all of them.
         measured: The earliest first.
     """
-    known = _is_known(histogram)
-    add = _adding(histogram, labels, measured) if known else None
+    if _is_known(histogram):
+        _add_up(histogram, labels, measured)
     while measured:
-        one = measured[0]
-        if add is None:
-            histogram.record(one.amount, labels, one.context)
-        elif 0 <= one.amount < inf:
-            add(one)
+        amount, span, _ = measured[0]
+        histogram.record(amount, labels, _context_of(span))
         measured.popleft()
 
 
@@ -86,8 +76,12 @@ def _is_known(histogram: object) -> bool:
     return _MAKES_THEM and is_sdk and SdkHistogram.record is _RECORD and "record" not in vars(histogram)
 
 
-def _adding(histogram: Any, labels: dict[str, str], measured: Sequence[Measured]) -> Callable[[Measured], None]:
-    """Return what adds up one of these measurements: for each reader and view, as the SDK does."""
+def _context_of(span: Span) -> Context:
+    return set_span_in_context(span, Context())
+
+
+def _add_up(histogram: Any, labels: dict[str, str], measured: deque[Measured]) -> None:
+    """Add measurements up for each reader and view, as the SDK does."""
     consumer, exemplary = histogram._measurement_consumer, _exemplary(measured)
     matches = [
         match
@@ -96,19 +90,23 @@ def _adding(histogram: Any, labels: dict[str, str], measured: Sequence[Measured]
     ]
     places = [_place_of(match, labels) for match in matches]
     is_whole = None in places
-
-    def add(one: Measured) -> None:
-        offered = one is exemplary
-        measurement: Any = _Amount(one.amount)
-        if offered or is_whole:
-            measurement = Measurement(one.amount, one.time_ns, histogram, one.context, labels)
-        if offered:
+    while measured:
+        one = measured[0]
+        amount = one[0]
+        if not 0 <= amount < inf:
+            # The SDK warns of it.
+            histogram.record(amount, labels)
+        elif one is exemplary or is_whole:
+            context = _context_of(one[1])
+            measurement = Measurement(amount, one[2], histogram, context, labels)
             ask = consumer._sdk_config.exemplar_filter.should_sample
-            offered = ask(one.amount, one.time_ns, labels, measurement.context)
-        for match, place in zip(matches, places, strict=True):
-            (match.consume_measurement if place is None else place.aggregate)(measurement, offered)
-
-    return add
+            offered = one is exemplary and ask(amount, one[2], labels, context)
+            for match, place in zip(matches, places, strict=True):
+                (match.consume_measurement if place is None else place.aggregate)(measurement, offered)
+        else:
+            for place in places:
+                place.aggregate(_Amount(amount), False)
+        measured.popleft()
 
 
 def _place_of(match: Any, labels: dict[str, str]) -> Any:
@@ -126,5 +124,5 @@ def _place_of(match: Any, labels: dict[str, str]) -> Any:
 
 def _exemplary(measured: Sequence[Measured]) -> Measured:
     """Return the largest measurement whose trace is sampled; without one, the largest."""
-    by_size = sorted(measured, key=lambda one: one.amount, reverse=True)
-    return next((one for one in by_size if one.span.get_span_context().trace_flags.sampled), by_size[0])
+    by_size = sorted(measured, key=itemgetter(0), reverse=True)
+    return next((one for one in by_size if one[1].get_span_context().trace_flags.sampled), by_size[0])

@@ -18,10 +18,12 @@ from autogen_otel.core import names
 from autogen_otel.core.forks import after_fork_in_child, fork_gate
 from autogen_otel.core.guard import guard
 from autogen_otel.operations.current import requests_in_flight
-from autogen_otel.telemetry.histograms import Measured, is_enabled, record_all
+from autogen_otel.telemetry.histograms import record_all
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, Histogram, Meter
+
+    from autogen_otel.telemetry.histograms import Measured
 
 _Series: TypeAlias = "tuple[Histogram, dict[str, str], deque[Measured]]"
 
@@ -53,8 +55,6 @@ class Measurements:
             labels: Not to be changed afterwards.
             measured: In the histogram's unit.
         """
-        if not is_enabled(histogram):
-            return
         waiting = self._waiting
         waiting.append((histogram, labels, measured))
         if len(waiting) >= MAX_WAITING or self._is_closed:
@@ -82,18 +82,22 @@ class Measurements:
         self.record()
 
     def _record_series(self) -> None:
+        waiting = self._waiting
         series: dict[tuple[int, int], _Series] = {}
         try:
-            for _ in range(len(self._waiting)):
-                histogram, labels, one = self._waiting[0]
-                series.setdefault((id(histogram), id(labels)), (histogram, labels, deque()))[2].append(one)
-                self._waiting.popleft()
+            for _ in range(len(waiting)):
+                histogram, labels, one = waiting[0]
+                key = id(histogram), id(labels)
+                if key not in series:
+                    series[key] = histogram, labels, deque()
+                series[key][2].append(one)
+                waiting.popleft()
             for histogram, labels, measured in series.values():
                 record_all(histogram, labels, measured)
         finally:
             # Whoever was interrupted leaves the rest to the next.
             for histogram, labels, measured in series.values():
-                self._waiting.extend((histogram, labels, one) for one in measured)
+                waiting.extend((histogram, labels, one) for one in measured)
 
     def _forget(self) -> None:
         """Leave to the parent what waited when it forked."""

@@ -11,7 +11,7 @@ from autogen_otel.core.causes import Cause
 from autogen_otel.core.facts import Kind
 from autogen_otel.core.forks import after_fork_in_child, fork_gate
 from autogen_otel.operations.listeners import Listener
-from autogen_otel.telemetry.histograms import Measured
+from autogen_otel.telemetry.histograms import is_enabled
 from autogen_otel.telemetry.labels import Labels
 from autogen_otel.telemetry.measurements import Measurements, observe_requests
 
@@ -46,6 +46,8 @@ class Metrics(Listener):
         self._labels = Labels()
         self._measurements = Measurements()
         self._meter: Meter | None = None
+        # Asked at the end of each request, and not for each measurement.
+        self._is_off = False
         after_fork_in_child(self._forget)
         self._durations: dict[Kind, Histogram] = {}
         self._tokens: Histogram
@@ -59,7 +61,7 @@ class Metrics(Listener):
         if self._meter is None or operation.parent_id is None:
             self._follow()
         histogram = self._durations.get(kind)
-        if histogram is None:
+        if histogram is None or self._is_off:
             return
         is_model = kind is _MODEL
         if is_model and (names.CACHE_HIT in operation.attributes or not self._traced_here(operation)):
@@ -67,13 +69,13 @@ class Metrics(Listener):
         labels, add = self._labels.of(operation, end.error_type), self._measurements.add
         # It is current until its end is told: the exemplar points to the span of the operation itself.
         span, ended_ns = get_current_span(), end.ended_ns
-        add(histogram, labels.duration, Measured((ended_ns - operation.started_ns) / 1e9, span, ended_ns))
+        add(histogram, labels.duration, ((ended_ns - operation.started_ns) / 1e9, span, ended_ns))
         if is_model:
             sent, answered = end.attributes.get(names.INPUT_TOKENS), end.attributes.get(names.OUTPUT_TOKENS)
             if sent is not None:
-                add(self._tokens, labels.input_tokens, Measured(sent, span, ended_ns))
+                add(self._tokens, labels.input_tokens, (sent, span, ended_ns))
             if answered is not None:
-                add(self._tokens, labels.output_tokens, Measured(answered, span, ended_ns))
+                add(self._tokens, labels.output_tokens, (answered, span, ended_ns))
 
     def settled(self, fact: Settled) -> None:
         """Count a fault, once, when it is known whether it was masked."""
@@ -102,9 +104,12 @@ class Metrics(Listener):
 
     def _follow(self) -> None:
         meter = self._find_meter()
-        if meter is self._meter:
-            return
-        self._meter = meter
+        if meter is not self._meter:
+            self._meter = meter
+            self._make_instruments(meter)
+        self._is_off = not is_enabled(self._tokens)
+
+    def _make_instruments(self, meter: Meter) -> None:
         observe_requests(meter)
 
         def seconds(name: str, what: str, buckets: list[float]) -> Histogram:

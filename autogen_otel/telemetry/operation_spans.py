@@ -1,8 +1,9 @@
 """Spans of OpenTelemetry's SDK, made without the work that comes out the same for each of them.
 
 `Tracer.start_span` and `Span.end` take 15 µs, and more between two calls of AutoGen: to ask a sampler whose answer is
-known, to clean values that are clean, to make lists that stay empty and a copy for the processors. An `OperationSpan`
-takes 6 µs, and whoever gets one finds what the SDK would have made.
+known, to clean and count attributes that are clean and few, to make lists that stay empty and a copy for the
+processors. An `OperationSpan` takes 4 µs, and whoever reads one finds what the SDK would have made: it makes that when
+it is first read, mostly by an exporter in its own thread. No reader takes a lock, for the SDK's readers take none.
 """
 
 from __future__ import annotations
@@ -25,23 +26,22 @@ if TYPE_CHECKING:
 
 _HAS_ON_ENDING: Final = hasattr(sdk.SpanProcessor, "_on_ending")
 _PLAIN: Final = frozenset({str, int, float, bool})
+# How many each span has at most beside those of its operation: whose it is, what, and where it runs.
+_OWN_ATTRIBUTES: Final = 8
 # In the place of these; whoever has replaced one wants it to be called.
 _END: Final = sdk.Span.end
 _SET_ATTRIBUTES: Final = sdk.Span.set_attributes
 IS_ORIGINAL: Final = is_original(_END, sdk) and is_original(_SET_ATTRIBUTES, sdk)
 
 
-def _cleaned(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return attributes as the SDK keeps them; None where it would have to look at a value more closely."""
+def _are_plain(attributes: Mapping[str, Any]) -> bool:
+    """Tell whether the SDK would keep these values as they are; of a list it makes a tuple."""
     if _PLAIN.issuperset(map(type, attributes.values())):
-        return attributes
-    clean = dict(attributes)
-    for name, value in attributes.items():
-        if type(value) is list and _PLAIN.issuperset(map(type, value)):
-            clean[name] = tuple(value)
-        elif type(value) not in _PLAIN:
-            return None
-    return clean
+        return True
+    return all(
+        _PLAIN.issuperset(map(type, value)) if type(value) is list else type(value) in _PLAIN
+        for value in attributes.values()
+    )
 
 
 class _OfTracer:
@@ -92,31 +92,58 @@ class OperationSpan(sdk.Span):
         self, tracer: sdk.Tracer, operation: Operation, context: api.SpanContext, parent: api.SpanContext | None
     ) -> None:
         self.tracer = tracer
-        self._name = name_of(operation)
+        self.operation = operation
         self._context = context
         self._parent = parent
-        self._kind = kind_of(operation)
         # A forked process has another one.
         self._resource = tracer.resource
         self._start_time = operation.started_ns
         self._end_time: int | None = None
         self._lock = Lock()
-        self._attributes = self._bounded(attributes_of(operation))
+        # Who comes first is the first in it: its end, as a tuple of its last attributes, or attributes that were read.
+        self._first: list[Any] = []
+        if not self._is_plain(operation.attributes):
+            self._first.append(self._bounded({}, immutable=False))
+
+    @property
+    def _attributes(self) -> Any:
+        first = self._first
+        if not first:
+            first.append(self._bounded({}, immutable=False))
+        found = first[0]
+        if type(found) is not tuple:
+            return found
+        fields = vars(self)
+        return fields.get("_final") or fields.setdefault(
+            "_final", self._bounded(found[0], immutable=FREEZES_ENDED_SPANS)
+        )
+
+    @_attributes.setter
+    def _attributes(self, attributes: Any) -> None:
+        self._first = [attributes]
 
     @_Later
     def _events(self) -> Any:
         return self._new_events()  # type: ignore[no-untyped-call]
 
     @_Later
+    def _kind(self) -> api.SpanKind:
+        return kind_of(self.operation)
+
+    @_Later
     def _links(self) -> Any:
         return self._new_links(())
+
+    @_Later
+    def _name(self) -> str:
+        return name_of(self.operation)
 
     def get_span_context(self) -> api.SpanContext:
         """Return its IDs."""
         return self._context  # type: ignore[return-value]
 
     def finish(self, attributes: Mapping[str, Any], end_time: int) -> None:
-        """Set the last attributes and end it, as `set_attributes` and `end` do.
+        """Set the last attributes, which nobody changes any more, and end it, as `set_attributes` and `end` do.
 
         The processors get itself and no copy: it does not change any more.
 
@@ -124,43 +151,49 @@ class OperationSpan(sdk.Span):
             attributes: The last ones.
             end_time: In nanoseconds since the epoch.
         """
-        with self._lock:
-            if self._end_time is not None:
-                return
-            kept: Any = self._attributes
-            clean = _cleaned(attributes) if self._is_plain(kept, len(attributes)) else None
-            is_plain = clean is not None and clean.keys().isdisjoint(kept._dict)
-            if clean is not None and is_plain:
-                kept._dict.update(clean)
-                self._end_time = end_time
-                if FREEZES_ENDED_SPANS:
-                    kept._immutable = True
-        if not is_plain:
-            self.set_attributes(attributes)
-            self.end(end_time)
+        ended, is_first = (attributes,), False
+        if self._is_plain(attributes, len(self.operation.attributes)) and self._has_own_methods():
+            with self._lock:
+                self._first.append(ended)
+                is_first = self._first[0] is ended
+                if is_first:
+                    self._end_time = end_time
+        if not is_first:
+            if self.is_recording():
+                self.set_attributes(attributes)
+                self.end(end_time)
             return
         processor = self.tracer.span_processor
         if _HAS_ON_ENDING:
             processor._on_ending(self)
         processor.on_end(self)
 
-    def _bounded(self, attributes: dict[str, Any]) -> sdk_attributes.BoundedAttributes:
-        limits = self.tracer._span_limits
-        most, longest = limits.max_span_attributes, limits.max_span_attribute_length
-        clean = _cleaned(attributes) if longest is None and (most is None or len(attributes) <= most) else None
-        if clean is None:
-            return sdk_attributes.BoundedAttributes(most, attributes, immutable=False, max_value_len=longest)
-        kept = sdk_attributes.BoundedAttributes(most, None, immutable=False)
-        kept._dict.update(clean)
-        return kept
+    def _bounded(self, last: Mapping[str, Any], immutable: bool) -> sdk_attributes.BoundedAttributes:
+        """Return the attributes as the SDK has them: what is set again goes to the end, what is too much is dropped."""
+        limits = self._limits
+        attributes = attributes_of(self.operation)
+        for name in last:
+            attributes.pop(name, None)
+        return sdk_attributes.BoundedAttributes(
+            limits.max_span_attributes,
+            {**attributes, **last},
+            immutable=immutable,
+            max_value_len=limits.max_span_attribute_length,
+        )
 
-    def _is_plain(self, kept: Any, more: int) -> bool:
-        """Tell whether its attributes are the SDK's and within its limits, and its methods are its own."""
+    def _is_plain(self, attributes: Mapping[str, Any], more: int = 0) -> bool:
+        """Tell whether the SDK keeps all of these as they are, beside some more: it has nothing to warn of."""
+        limits = self.tracer._span_limits
+        most = limits.max_span_attributes
         return (
-            type(kept) is sdk_attributes.BoundedAttributes
-            and kept.max_value_len is None
-            and (kept.maxlen is None or len(kept._dict) + more <= kept.maxlen)
-            and sdk.Span.end is _END
+            limits.max_span_attribute_length is None
+            and (most is None or len(attributes) + more + _OWN_ATTRIBUTES <= most)
+            and _are_plain(attributes)
+        )
+
+    def _has_own_methods(self) -> bool:
+        return (
+            sdk.Span.end is _END
             and sdk.Span.set_attributes is _SET_ATTRIBUTES
             and getattr(self.end, "__func__", None) is _END
             and getattr(self.set_attributes, "__func__", None) is _SET_ATTRIBUTES

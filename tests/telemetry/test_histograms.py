@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON
 from opentelemetry.trace import INVALID_SPAN
 
 from autogen_otel.telemetry import histograms
-from autogen_otel.telemetry.histograms import Measured, record_all
+from autogen_otel.telemetry.histograms import record_all
 from autogen_otel.telemetry.sdk_version import IS_KNOWN
 
 LABELS = ({"agent": "a", "model": "m"}, {"agent": "b", "model": "m"}, {"agent": "b"}, {})
@@ -51,7 +51,7 @@ def points_of(reader: InMemoryMetricReader) -> list[dict[str, object]]:
 
 def together(histogram, labels, amounts) -> None:
     """Record them together."""
-    measured = deque(Measured(amount, INVALID_SPAN, 1) for amount in amounts)
+    measured = deque((amount, INVALID_SPAN, 1) for amount in amounts)
     record_all(histogram, labels, measured)
     assert not measured
 
@@ -136,7 +136,7 @@ def exemplars(amounts_and_samplers, **settings) -> list[tuple[float, int]]:
     histogram = MeterProvider([reader], **settings).get_meter("test").create_histogram("test")
     spans = [TracerProvider(sampler).get_tracer("test").start_span("test") for _, sampler in amounts_and_samplers]
     measured = [
-        Measured(amount, span, number)
+        (amount, span, number)
         for number, ((amount, _), span) in enumerate(zip(amounts_and_samplers, spans, strict=True))
     ]
     record_all(histogram, {}, deque(measured))
@@ -191,7 +191,7 @@ def test_record_that_somebody_has_replaced(monkeypatch, where):
 def test_unknown_sdk_records_each_by_itself(monkeypatch):
     """Nothing private is touched in a version that nobody has looked into."""
     monkeypatch.setattr(histograms, "_MAKES_THEM", False)
-    monkeypatch.delattr(histograms, "_adding")
+    monkeypatch.delattr(histograms, "_add_up")
 
     assert collected(together, InMemoryMetricReader()) == collected(by_one, InMemoryMetricReader())
 

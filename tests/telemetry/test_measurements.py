@@ -20,7 +20,6 @@ from autogen_otel.core.facts import Kind
 from autogen_otel.core.forks import fork_gate
 from autogen_otel.operations.opening import open_operation
 from autogen_otel.telemetry import measurements as measurements_module
-from autogen_otel.telemetry.histograms import Measured
 from autogen_otel.telemetry.measurements import MAX_WAITING, Measurements
 
 
@@ -65,7 +64,7 @@ def test_few_wait_where_nobody_collects():
     measurements = Measurements()
     waited = []
     for _ in range(5 * MAX_WAITING):
-        measurements.add(histogram, {}, Measured(1.0, get_current_span(), 1))
+        measurements.add(histogram, {}, (1.0, get_current_span(), 1))
         waited.append(len(measurements))
 
     assert max(waited) == MAX_WAITING - 1
@@ -135,7 +134,7 @@ def test_measurement_keeps_the_span_in_which_it_was_taken():
     histogram = MeterProvider([reader]).get_meter("test").create_histogram("test")
     measurements = Measurements()
     with TracerProvider().get_tracer("test").start_as_current_span("then") as span:
-        measurements.add(histogram, {}, Measured(1.0, get_current_span(), 1))
+        measurements.add(histogram, {}, (1.0, get_current_span(), 1))
     measurements.record()
 
     (resource,) = reader.get_metrics_data().resource_metrics
@@ -148,7 +147,7 @@ def waiting_in(reader, number: int) -> Measurements:
     meter = MeterProvider([reader]).get_meter("test")
     histograms, measurements = [meter.create_histogram(name) for name in ("one", "two")], Measurements()
     for index in range(number):
-        measurements.add(histograms[index % 2], {}, Measured(1.0, INVALID_SPAN, 1))
+        measurements.add(histograms[index % 2], {}, (1.0, INVALID_SPAN, 1))
     return measurements
 
 
@@ -190,7 +189,7 @@ def test_finalizer_in_the_middle_of_recording(monkeypatch):
     def record_and_collect(*args) -> None:
         while more and more[0]:
             more[0] -= 1
-            measurements.add(histogram, {}, Measured(1.0, INVALID_SPAN, 1))
+            measurements.add(histogram, {}, (1.0, INVALID_SPAN, 1))
         record(*args)
 
     monkeypatch.setattr(measurements_module, "record_all", record_and_collect)
@@ -205,7 +204,7 @@ def test_after_the_last_nothing_waits():
     measurements = waiting_in(reader, 3)
     measurements.close()
     histogram = MeterProvider([late := InMemoryMetricReader()]).get_meter("test").create_histogram("late")
-    measurements.add(histogram, {}, Measured(1.0, INVALID_SPAN, 1))
+    measurements.add(histogram, {}, (1.0, INVALID_SPAN, 1))
 
     assert (counted_by(reader), counted_by(late)) == (3, 1)
 
