@@ -19,7 +19,7 @@ MAX_KEPT: Final = 64
 MAX_OVERLAPS: Final = 8
 TOO_MANY_REQUESTS: Final = 429
 _EXPORTER: Final = names.EXPORTER_FORKED_FROM
-_EVIDENCE: Final = (names.FOREIGN_REQUESTS, names.CLIENT_FORKED_FROM)
+_EVIDENCE: Final = frozenset({names.FOREIGN_REQUESTS, names.CLIENT_FORKED_FROM})
 
 
 class Overlap(NamedTuple):
@@ -142,7 +142,7 @@ class RequestFacts:
             return True
         if end.outcome is Outcome.OK:
             self.failures.went_well(end)
-            if not any(name in operation.attributes or name in attributes for name in _EVIDENCE):
+            if _EVIDENCE.isdisjoint(operation.attributes) and _EVIDENCE.isdisjoint(attributes):
                 return False
         elif end.outcome is Outcome.CANCELLED:
             _keep(self.cancelled, end)

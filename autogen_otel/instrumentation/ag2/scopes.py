@@ -39,10 +39,15 @@ class _Scope:
         except BaseException as error:
             guard.call(turn.failed, error)
             raise
-        # Not before: in its scope a turn waits until the turns before it on the same stream are over.
-        guard.call(use_stream, turn.operation, self._context)
-        guard.call(turn.leave)
+        guard.call(self._begin)
         return self._driven
+
+    def _begin(self) -> None:
+        # Not before: in its scope a turn waits until the turns before it on the same stream are over.
+        try:
+            use_stream(self._turn.operation, self._context)
+        finally:
+            self._turn.leave()
 
     async def __aexit__(self, *raised: object) -> Any:
         # What ag2 does at the end of a scope, such as writing the event log, still belongs to the turn.

@@ -57,7 +57,8 @@ class Turn:
         self.content = content
         self._event = event
         # For each TelemetryMiddleware of the application, the conditions on which it makes a span.
-        self._telemetry = (*_conditions(agent._middleware), *_conditions(middleware))
+        kinds = tuple(sys.modules[name].TelemetryMiddleware for name in _TELEMETRY if name in sys.modules)
+        self._telemetry = (*_conditions(agent._middleware, kinds), *_conditions(middleware, kinds)) if kinds else ()
         self.known_tools: Collection[str] | None = None
         self._before: Turn | None = None
         # Somebody has to carry the request when the agent's span is not ours.
@@ -85,7 +86,8 @@ class Turn:
             spanless.reset(token)
 
     def _traces(self, event: Any) -> bool:
-        return any(all(condition(event) for condition in conditions) for conditions in self._telemetry)
+        telemetry = self._telemetry
+        return bool(telemetry) and any(all(condition(event) for condition in conditions) for conditions in telemetry)
 
     def enter(self) -> None:
         """Be the current turn, and its operation the current one."""
@@ -161,10 +163,9 @@ def _open_request() -> OpenOperation:
     return opened
 
 
-def _conditions(middleware: Collection[Any]) -> Iterator[tuple[Any, ...]]:
-    """Yield the conditions of each TelemetryMiddleware of ag2's own among these; without its module there is none."""
-    kinds = tuple(sys.modules[name].TelemetryMiddleware for name in _TELEMETRY if name in sys.modules)
-    for one in middleware if kinds else ():
+def _conditions(middleware: Collection[Any], kinds: tuple[type, ...]) -> Iterator[tuple[Any, ...]]:
+    """Yield the conditions of each TelemetryMiddleware of ag2's own among these."""
+    for one in middleware:
         conditions: list[Any] = []
         while type(one).__name__ == "ConditionalMiddleware":
             conditions.append(one._condition)
