@@ -24,11 +24,13 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Decision, Sampler, Sampl
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags, set_span_in_context
 
 from autogen_otel.core import names
-from autogen_otel.core.facts import Kind
+from autogen_otel.core.facts import Kind, Operation
 from autogen_otel.operations.listeners import listeners
 from autogen_otel.operations.opening import open_operation
+from autogen_otel.telemetry import operation_spans
 from autogen_otel.telemetry.operation_spans import OperationSpan
 from autogen_otel.telemetry.sdk_version import IS_KNOWN
+from autogen_otel.telemetry.span_attributes import attributes_of
 from autogen_otel.telemetry.spans import Spans
 
 
@@ -251,6 +253,15 @@ def test_processor_that_changes_ended_spans(in_place):
 
     ours, theirs = found
     assert ours == theirs
+
+
+def test_attributes_of_each_span_are_counted():
+    """As many as are reckoned with where attributes are limited, whatever an operation is and wherever it runs."""
+    operation = Operation(
+        1, Kind.TOOL, "lookup", None, "r-1", "assistant", "lookup", 1, 1, "MainThread", 1, 1, {"own": True}
+    )
+
+    assert len(attributes_of(operation)) - len(operation.attributes) == operation_spans._OWN_ATTRIBUTES
 
 
 class Redacting(SpanProcessor):
