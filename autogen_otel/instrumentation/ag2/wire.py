@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import context as otel_context
 
 from autogen_otel.core.guard import guard
-from autogen_otel.instrumentation.carrier import extract, inject
+from autogen_otel.instrumentation.carrier import addressing, extract, inject
 from autogen_otel.operations.current import current_operation, current_request_id, go_on_with_request, work_for
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
@@ -58,15 +58,6 @@ class Wire:
     def __init__(self, remember: Callable[[str, str, Context], None]) -> None:
         self._remember = remember
         self._clients: weakref.WeakSet[Any] = weakref.WeakSet()
-
-    def _encode(self, _: Any, switch: Switch) -> Callable[..., Any]:
-        def encode(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
-            data = wrapped(*args, **kwargs)
-            if switch.on:
-                guard.call(_address, data)
-            return data
-
-        return encode
 
     def _decode(self, _: Any, switch: Switch) -> Callable[..., Any]:
         def decode(wrapped: Any, instance: Any, args: Args, kwargs: Kwargs) -> Any:  # noqa: ARG001
@@ -115,7 +106,7 @@ class Wire:
     def patches(self) -> tuple[Patch, ...]:
         """Return the patches of the wire."""
         return (
-            Patch(_WEB, "encode_frame", wrap(self._encode), "a frame takes its request along", optional=True),
+            Patch(_WEB, "encode_frame", addressing(_address), "a frame takes its request along", optional=True),
             Patch(_WEB, "decode_frame", wrap(self._decode), "a frame has taken its request along", optional=True),
             Patch(_WEB, "WsLinkEndpoint.send_frame", wrap(self._send), "a frame to a client", optional=True),
             Patch("ag2.network.hub.core", "Hub._handle_request", wrap(self._handle), "a frame of a client"),

@@ -14,8 +14,8 @@ from autogen_otel.faults.marks import recorded_fault
 from autogen_otel.instrumentation.agentchat.core import keep_factory_error
 from autogen_otel.instrumentation.agentchat.grpc_host import GRPC_HOST
 from autogen_otel.instrumentation.agentchat.grpc_messages import open_lost, origin_of
-from autogen_otel.instrumentation.agentchat.messages import addressing, adopt, take_origin
-from autogen_otel.instrumentation.carrier import CARRIED, inject
+from autogen_otel.instrumentation.agentchat.messages import adopt, take_origin
+from autogen_otel.instrumentation.carrier import CARRIED, addressing, inject
 from autogen_otel.operations.current import current_request_id
 from autogen_otel.patching.patch import Patch, Switch, wrap
 

@@ -15,13 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from opentelemetry import context as otel_context
 from opentelemetry.trace import get_current_span
 
-from autogen_otel.core.guard import guard
 from autogen_otel.operations.current import current_operation, current_request_id, go_on_with_request, work_for
-from autogen_otel.patching.patch import Switch, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from autogen_otel.operations.operation import OpenOperation
 
 # The logger's variables are the sender's, even where the runtime's task has some of its own.
@@ -144,22 +140,3 @@ def _switch(operation: OpenOperation | None, telemetry: otel_context.Context, or
         work_for(operation)
     otel_context.attach(telemetry)
     _origin.set(origin)
-
-
-def addressing(address: Callable[[Any], None]) -> Callable[[Any, Switch], Any]:
-    """Return the `Patch.replace` of what gives each message its metadata.
-
-    Args:
-        address: Lets the metadata tell where the message is sent.
-    """
-
-    def make(_: Any, switch: Switch) -> Callable[..., Any]:
-        def metadata(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
-            made = wrapped(*args, **kwargs)
-            if switch.on:
-                guard.call(address, made)
-            return made
-
-        return metadata
-
-    return wrap(make)

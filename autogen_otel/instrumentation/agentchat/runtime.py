@@ -11,7 +11,8 @@ from autogen_otel.core.guard import guard
 from autogen_otel.instrumentation.agentchat.core import core_agents
 from autogen_otel.instrumentation.agentchat.interventions import interventions
 from autogen_otel.instrumentation.agentchat.message_spans import ORIGIN, message_spans
-from autogen_otel.instrumentation.agentchat.messages import Origin, addressing, adopt, take_origin
+from autogen_otel.instrumentation.agentchat.messages import Origin, adopt, take_origin
+from autogen_otel.instrumentation.carrier import addressing
 from autogen_otel.patching.patch import Patch, Switch, wrap
 
 if TYPE_CHECKING:
