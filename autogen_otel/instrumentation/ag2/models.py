@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from autogen_otel.core import names
 from autogen_otel.core.facts import Kind
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
 Args = tuple[Any, ...]
 Kwargs = dict[str, Any]
-
-
-# What is said in an event that has no parts.
-_SAID: Final = {"ModelResponse": "content", "CompactionSummary": "summary"}
 
 
 def open_chat(turn: Any, args: Args, kwargs: Kwargs) -> OpenOperation:  # noqa: ARG001
@@ -79,33 +75,34 @@ def _attributes_of(client: Any) -> dict[str, Any]:
     return attributes
 
 
-def messages_of(events: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """Yield what a model is sent, each event as OpenAI's API writes a message."""
+def _said(events: Iterable[Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield who says something in the events of a model call, the text, and that in which it is said."""
     for event in events:
         kind = type(event).__name__
         if kind == "ToolResultsEvent":
             for result in event.results:
-                yield {"role": "tool", "content": text_of(result.result.parts), "tool_call_id": result.parent_id}
+                yield "tool", text_of(result.result.parts), result
         elif kind == "ModelResponse":
-            yield _answer(event)
+            yield "assistant", event.content, event
         elif kind == "CompactionSummary":
-            yield {"role": "user", "content": event.summary}
+            yield "user", event.summary, event
         elif hasattr(event, "parts"):
-            yield {"role": "user", "content": text_of(event.parts)}
+            yield "user", text_of(event.parts), event
+
+
+def messages_of(events: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Yield what a model is sent, each event as OpenAI's API writes a message."""
+    for role, text, thing in _said(events):
+        if role == "assistant":
+            yield _answer(thing)
+        else:
+            call = {"tool_call_id": thing.parent_id} if role == "tool" else {}
+            yield {"role": role, "content": text, **call}
 
 
 def texts_of(events: Iterable[Any]) -> list[str]:
     """Return the texts of the messages of a model call: the `events` that `on_llm_call` gets."""
-    texts: list[Any] = []
-    for event in events:
-        kind = type(event).__name__
-        if kind == "ToolResultsEvent":
-            texts += [text_of(result.result.parts) for result in event.results]
-        elif kind in _SAID:
-            texts.append(getattr(event, _SAID[kind]))
-        elif hasattr(event, "parts"):
-            texts.append(text_of(event.parts))
-    return [str(text) for text in texts if text]
+    return [str(text) for _, text, _ in _said(events) if text]
 
 
 def text_of(parts: Iterable[Any]) -> str:
