@@ -103,7 +103,7 @@ class Listeners:
             try:
                 hook(fact)
             except MISTAKE as error:  # noqa: PERF203 - each by itself is the point
-                self.failed(hook, error)
+                self._failed(hook, error)
 
     def tell_of(self, hooks: tuple[Callable[[Operation, Any], None], ...], operation: Operation, fact: Any) -> None:
         """Do the same with hooks that are told the operation in which it happened too."""
@@ -111,10 +111,9 @@ class Listeners:
             try:
                 hook(operation, fact)
             except MISTAKE as error:  # noqa: PERF203 - each by itself is the point
-                self.failed(hook, error)
+                self._failed(hook, error)
 
-    def failed(self, hook: Callable[..., None], error: Exception) -> None:
-        """Remove the listener whose hook raised; to be called while that is handled."""
+    def _failed(self, hook: Callable[..., None], error: Exception) -> None:
         guard.failed(hook, error)
         self.fuse(hook.__self__)  # type: ignore[attr-defined]
 

@@ -10,7 +10,7 @@ from weakref import ref
 
 from autogen_otel.core.facts import Kind, Operation
 from autogen_otel.core.forks import process, this_thread
-from autogen_otel.core.guard import MISTAKE, guard
+from autogen_otel.core.guard import guard
 from autogen_otel.core.ids import next_operation_id, random_hex
 from autogen_otel.faults.frames import calling_line
 from autogen_otel.operations.current import current, loop_id, open_requests, remote_request_id
@@ -84,10 +84,5 @@ def open_operation(
     if parent is None:
         # What a reference calls in the end gets the reference, which is here the default of `pop`.
         open_requests[fact.id] = ref(opened, partial(open_requests.pop, fact.id))
-    # As `tell` does, without a call of it: this and the end of an operation are told most often.
-    for hook in listeners.started:
-        try:
-            hook(fact)
-        except MISTAKE as error:  # noqa: PERF203 - each by itself is the point
-            listeners.failed(hook, error)
+    listeners.tell(listeners.started, fact)
     return opened

@@ -251,11 +251,7 @@ class OpenOperation:
         # What is noted afterwards, by a thread that goes on, comes too late.
         ended, self.attributes = self.attributes, {}
         end = Finished(self.fact, time.time_ns(), outcome, error_type, message, fault, ended)
-        for hook in listeners.finished:
-            try:
-                hook(end)
-            except MISTAKE as error:  # noqa: PERF203 - each by itself is the point
-                listeners.failed(hook, error)
+        listeners.tell(listeners.finished, end)
 
 
 def _is_cancellation(error: BaseException) -> bool:
