@@ -57,12 +57,19 @@ class Measurements:
         """
         waiting = self._waiting
         waiting.append((histogram, labels, measured))
-        if len(waiting) >= MAX_WAITING or self._is_closed:
+        if self._is_closed:
             self.record()
+        elif len(waiting) >= MAX_WAITING:
+            # A call of the host does not wait: a thread that is recording comes to this one, or the next call does.
+            self.record(0)
 
-    def record(self) -> None:
-        """Record what waits, those of one series together; what is being recorded meanwhile is waited for."""
-        if not fork_gate.acquire(timeout=_PATIENCE_S):
+    def record(self, patience_s: float | None = None) -> None:
+        """Record what waits, those of one series together; what is being recorded meanwhile is waited for.
+
+        Args:
+            patience_s: How long, in seconds; as whoever collects metrics, if not given.
+        """
+        if not fork_gate.acquire(timeout=_PATIENCE_S if patience_s is None else patience_s):
             return
         try:
             # Otherwise a finalizer has ended an operation in the middle of it: the loop comes to that, too.

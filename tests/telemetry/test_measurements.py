@@ -209,6 +209,21 @@ def test_after_the_last_nothing_waits():
     assert (counted_by(reader), counted_by(late)) == (3, 1)
 
 
+def test_call_of_the_host_does_not_wait_for_who_records(monkeypatch):
+    """Its measurement is recorded by whoever has the gate, or by the next call."""
+    asked = []
+
+    class Taken:
+        def acquire(self, timeout: float) -> bool:
+            asked.append(timeout)
+            return False
+
+    monkeypatch.setattr(measurements_module, "fork_gate", Taken())
+    measurements = waiting_in(InMemoryMetricReader(), MAX_WAITING + 1)
+
+    assert (asked, len(measurements)) == ([0, 0], MAX_WAITING + 1)
+
+
 def test_collecting_does_not_wait_for_ever(monkeypatch):
     """Another thread may have the gate and wait for what the collecting one has: what waits is recorded next time."""
     reader = InMemoryMetricReader()
