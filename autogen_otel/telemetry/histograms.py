@@ -20,10 +20,14 @@ from opentelemetry.trace import set_span_in_context
 
 from autogen_otel.telemetry.sdk_version import IS_KNOWN, is_original
 
-if IS_KNOWN:
+try:
     from opentelemetry.sdk.metrics._internal import _view_instrument_match, instrument
     from opentelemetry.sdk.metrics._internal.measurement import Measurement
-
+except ImportError:
+    # A later SDK may have moved them; it is not known then, and its users import us all the same.
+    _ARE_THERE = False
+else:
+    _ARE_THERE = True
     # By what the SDK finds the place of labels; before 1.45.2 by a set.
     _key_of = getattr(_view_instrument_match, "_hash_attributes", lambda labels: frozenset(labels.items()))
 
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 _RECORD: Final = SdkHistogram.record
-_MAKES_THEM: Final = IS_KNOWN and is_original(_RECORD, instrument)
+_MAKES_THEM: Final = IS_KNOWN and _ARE_THERE and is_original(_RECORD, instrument)
 
 
 # An amount, the span that was current, and when that was, in nanoseconds since the epoch. Not the context: it may hold
